@@ -1,0 +1,1 @@
+"""Agents: one algorithm a file, and the small pure functions, networks and buffers they share."""

@@ -1,0 +1,52 @@
+"""The market as an agent sees it: windows by time index, and rewards in units of volatility."""
+
+import torch
+from torch import Tensor, nn
+
+from drltrade.envs.observations import windows
+from drltrade.envs.task import Task
+from drltrade.market.simulator import Simulator
+
+
+class MarketView:
+    """Gathers windows by index, and embeds bars once instead of once per account."""
+
+    def __init__(self, task: Task, simulator: Simulator) -> None:
+        """`simulator`: whose rows and device the view takes."""
+        window = task.config.window
+        self._windows = windows(simulator.features, window)
+        self._offset = window - 1
+        # Rows of the period, and every bar that a step can lead to.
+        self.rows = simulator.rows
+        self.bars = len(simulator.rows)
+        self._first_window = self.rows[0] - self._offset
+
+    def embed(self, encoder: nn.Module, t: Tensor) -> Tensor:
+        """[B] time indices -> [B, E] embeddings.
+
+        Where the batch is at least as large as the period, each bar is encoded once and looked up;
+        otherwise the windows are gathered. Both give the same values.
+        """
+        if t.numel() >= self.bars:
+            return self.table(encoder)[t - self.rows[0]]
+        flat: Tensor = encoder(self._windows[t.flatten() - self._offset])
+        return flat.unflatten(0, t.shape) if t.dim() > 1 else flat
+
+    def table(self, encoder: nn.Module) -> Tensor:
+        """[bars, E] embedding of every bar of the period; row 0 belongs to `rows[0]`."""
+        embeddings: Tensor = encoder(
+            self._windows[self._first_window : self._first_window + self.bars]
+        )
+        return embeddings
+
+
+def reward_scale(task: Task) -> float:
+    """Standard deviation of the asset's log return per bar over the train period.
+
+    Rewards divided by it are of order one for any asset and bar length, which keeps one learning
+    rate good for all of them.
+    """
+    rows = task.rows("train")
+    close = torch.from_numpy(task.market.close[rows[0] : rows[-1] + 1])
+    scale = float(torch.log(close).diff().std())
+    return scale if scale > 0 else 1.0

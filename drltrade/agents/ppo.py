@@ -1,0 +1,211 @@
+"""Proximal policy optimisation (Schulman et al. 2017) on the batched market.
+
+Accounts are (time index, four numbers), so a rollout of a million steps is a few megabytes, and a
+bar's window is encoded once however many accounts stand there.
+"""
+
+from collections.abc import Mapping
+from typing import Literal, NamedTuple
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from drltrade.agents.agent import OnProgress
+from drltrade.agents.encoders import NetworkConfig, Tower, initialise, make_encoder
+from drltrade.agents.heads import make_head
+from drltrade.agents.losses import approximate_kl, clipped_policy_loss
+from drltrade.agents.market_view import MarketView, reward_scale
+from drltrade.agents.policy import NetworkPolicy
+from drltrade.agents.returns import generalized_advantage
+from drltrade.envs.task import Task
+from drltrade.settings import Settings
+
+
+class PPOConfig(Settings):
+    """Hyperparameters of `ppo`."""
+
+    algorithm: Literal["ppo"] = "ppo"
+    network: NetworkConfig = NetworkConfig()
+    n_envs: int = Field(64, ge=1, description="accounts stepped at once")
+    n_steps: int = Field(128, ge=1, description="steps of each account per rollout")
+    batch_size: int = Field(2048, ge=2, description="transitions per gradient step")
+    n_epochs: int = Field(4, ge=1, description="passes over each rollout")
+    learning_rate: float = Field(3e-4, gt=0)
+    anneal: bool = Field(True, description="let the learning rate fall linearly to zero")
+    weight_decay: float = Field(0.0, ge=0)
+    gamma: float = Field(0.99, ge=0, lt=1)
+    gae_lambda: float = Field(0.95, ge=0, le=1)
+    clip_range: float = Field(0.2, gt=0)
+    ent_coef: float = Field(0.01, ge=0)
+    vf_coef: float = Field(0.5, ge=0)
+    max_grad_norm: float = Field(0.5, gt=0)
+    normalize_reward: bool = Field(True, description="divide by the asset's volatility per bar")
+
+
+class Rollout(NamedTuple):
+    """[T, n] each (account: [T, n, 4]); never a window."""
+
+    t: Tensor
+    account: Tensor
+    action: Tensor
+    log_probability: Tensor
+    advantage: Tensor
+    value_target: Tensor
+
+
+class ActorCritic(nn.Module):
+    """One encoder whose embedding holds the actor's half and the critic's; two towers.
+
+    With the `mlp` encoder these are two separate networks whose first layers share one product.
+    """
+
+    def __init__(self, config: NetworkConfig, shape: tuple[int, int], outputs: int) -> None:
+        super().__init__()
+        self.width = config.hidden[0]
+        self.encoder = make_encoder(config, shape, 2 * self.width)
+        self.actor = Tower(config, outputs)
+        self.critic = Tower(config, 1)
+
+    def act(self, embedding: Tensor, account: Tensor) -> Tensor:
+        """[N, 2H], [N, 4] -> [N, A]."""
+        outputs: Tensor = self.actor(embedding[..., : self.width], account)
+        return outputs
+
+    def value(self, embedding: Tensor, account: Tensor) -> Tensor:
+        """[N, 2H], [N, 4] -> [N]."""
+        values: Tensor = self.critic(embedding[..., self.width :], account)
+        return values.squeeze(-1)
+
+
+class PPO:
+    """Learns on `task`'s train period; see `agents.agent.Agent`."""
+
+    def __init__(self, config: PPOConfig, task: Task, generator: torch.Generator) -> None:
+        """`generator` lives on the device to train on and draws everything random."""
+        self.config, self.device, self._generator = config, generator.device, generator
+        self._shape = task.observation_size
+        self._simulator = task.simulator(
+            config.n_envs, generator, episode_length=task.config.episode_length
+        )
+        self._view = MarketView(task, self._simulator)
+        self._scale = reward_scale(task) if config.normalize_reward else 1.0
+        self.head = make_head(task.config, self.device).to(self.device)
+        self.network = ActorCritic(config.network, self._shape, self.head.outputs).to(self.device)
+        cpu = torch.Generator().manual_seed(generator.initial_seed())
+        initialise(self.network.cpu(), cpu)
+        with torch.no_grad():
+            nn.init.orthogonal_(self.network.critic.head.weight, 1.0, cpu)
+        self.network.to(self.device)
+        self._parameters = [*self.network.parameters(), *self.head.parameters()]
+        self._optimizer = torch.optim.AdamW(
+            self._parameters, config.learning_rate, eps=1e-5, weight_decay=config.weight_decay,
+            fused=True,
+        )  # fmt: skip
+        self._steps = 0
+
+    def learn(self, total_steps: int, on_progress: OnProgress) -> None:
+        """Alternate rollouts and updates."""
+        policy = self.policy()
+        while self._steps < total_steps:
+            if self.config.anneal:
+                remaining = 1.0 - self._steps / total_steps
+                self._optimizer.param_groups[0]["lr"] = self.config.learning_rate * remaining
+            rollout, reward = self._collect()
+            self._steps += rollout.t.numel()
+            figures = {"reward": float(reward), **self._update(rollout)}
+            if not on_progress(self._steps, figures, policy):
+                break
+
+    @torch.no_grad()
+    def _collect(self) -> tuple[Rollout, Tensor]:
+        config, network, simulator = self.config, self.network, self._simulator
+        shape = (config.n_steps, config.n_envs)
+        table = self._view.table(network.encoder)
+        first = self._view.rows[0]
+        t = torch.empty(shape, dtype=torch.long, device=self.device)
+        account = torch.empty((*shape, 4), device=self.device)
+        next_account = torch.empty_like(account)
+        reward = torch.empty(shape, device=self.device)
+        log_probability = torch.empty_like(reward)
+        terminated = torch.empty(shape, dtype=torch.bool, device=self.device)
+        truncated = torch.empty_like(terminated)
+        actions = []
+        for step in range(config.n_steps):
+            t[step], account[step] = simulator.t, simulator.account
+            outputs = network.act(table[t[step] - first], account[step])
+            action = self.head.sample(outputs, self._generator)
+            log_probability[step] = self.head.log_probability(outputs, action)
+            actions.append(action)
+            transition = simulator.step(self.head.target(action))
+            reward[step] = transition.reward / self._scale
+            terminated[step], truncated[step] = transition.terminated, transition.truncated
+            next_account[step] = transition.account
+
+        value = network.value(table[t - first], account)
+        next_value = torch.empty_like(value)
+        next_value[:-1] = value[1:]
+        next_value[-1] = network.value(table[t[-1] + 1 - first], next_account[-1])
+        # A truncated step led to a state that the next row no longer holds.
+        cut = truncated.nonzero(as_tuple=True)
+        next_value[cut] = network.value(table[t[cut] + 1 - first], next_account[cut])
+        advantage = generalized_advantage(
+            reward, value, next_value, terminated, terminated | truncated,
+            config.gamma, config.gae_lambda,
+        )  # fmt: skip
+        rollout = Rollout(
+            t, account, torch.stack(actions), log_probability, advantage, advantage + value
+        )
+        return rollout, reward.mean() * self._scale
+
+    def _update(self, rollout: Rollout) -> dict[str, float]:
+        config = self.config
+        flat = Rollout(*(field.flatten(0, 1) for field in rollout))
+        count = flat.t.numel()
+        sums = torch.zeros(4, device=self.device)
+        updates = 0
+        for _ in range(config.n_epochs):
+            order = torch.randperm(count, generator=self._generator, device=self.device)
+            for index in order.split(config.batch_size):
+                batch = Rollout(*(field[index] for field in flat))
+                embedding = self._view.embed(self.network.encoder, batch.t)
+                outputs = self.network.act(embedding, batch.account)
+                value = self.network.value(embedding, batch.account)
+                log_probability = self.head.log_probability(outputs, batch.action)
+                advantage = batch.advantage
+                advantage = (advantage - advantage.mean()) / (advantage.std() + 1e-8)
+                policy_loss = clipped_policy_loss(
+                    log_probability, batch.log_probability, advantage, config.clip_range
+                )
+                value_loss = (value - batch.value_target).square().mean()
+                entropy = self.head.entropy(outputs)
+                loss = policy_loss + config.vf_coef * value_loss - config.ent_coef * entropy
+                self._optimizer.zero_grad()
+                loss.backward()
+                nn.utils.clip_grad_norm_(self._parameters, config.max_grad_norm)
+                self._optimizer.step()
+                with torch.no_grad():
+                    kl = approximate_kl(log_probability, batch.log_probability)
+                    sums += torch.stack((policy_loss, value_loss, entropy, kl)).detach()
+                updates += 1
+        names = ("policy_loss", "value_loss", "entropy", "kl")
+        return dict(zip(names, (sums / updates).tolist(), strict=True))
+
+    def policy(self) -> NetworkPolicy:
+        """The most probable action (continuous: the mean)."""
+        network = self.network
+        return NetworkPolicy(
+            network.encoder, network.act, self.head.greedy, self._shape, self.device
+        )
+
+    def weights(self) -> dict[str, Tensor]:
+        """The networks' parameters."""
+        return {**self.network.state_dict(), **self.head.state_dict(prefix="head.")}
+
+    def load_weights(self, weights: Mapping[str, Tensor]) -> None:
+        """Restore the networks' parameters."""
+        head = {k.removeprefix("head."): v for k, v in weights.items() if k.startswith("head.")}
+        self.head.load_state_dict(head)
+        self.network.load_state_dict(
+            {k: v for k, v in weights.items() if not k.startswith("head.")}
+        )

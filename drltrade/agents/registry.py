@@ -1,0 +1,70 @@
+"""Algorithms by name."""
+
+import difflib
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+
+from drltrade.agents.agent import Agent
+from drltrade.agents.dqn import DQN, DQNConfig
+from drltrade.agents.ppo import PPO, PPOConfig
+from drltrade.agents.sb3 import PREFIX, SB3Agent, SB3Config, algorithm_class
+from drltrade.envs.task import Task
+from drltrade.errors import ConfigError, DeviceError
+from drltrade.settings import Settings, parse
+
+ALGORITHMS: dict[str, tuple[type[Settings], Any]] = {
+    "dqn": (DQNConfig, DQN),
+    "ppo": (PPOConfig, PPO),
+}
+"""Name -> (configuration, agent). `sb3:NAME` comes on top."""
+
+
+def _lookup(name: object, where: str) -> tuple[type[Settings], Any]:
+    if isinstance(name, str) and name.startswith(PREFIX):
+        algorithm_class(name)
+        return SB3Config, SB3Agent
+    if isinstance(name, str) and name in ALGORITHMS:
+        return ALGORITHMS[name]
+    close = difflib.get_close_matches(str(name), ALGORITHMS, n=1)
+    hint = f"; did you mean {close[0]!r}?" if close else ""
+    raise ConfigError(
+        f"{where}: algorithm {name!r} is unknown{hint} (allowed: {', '.join(ALGORITHMS)}, "
+        "and sb3:NAME for any algorithm of stable-baselines3 or sb3-contrib)"
+    )
+
+
+def config_model(name: object, where: str) -> type[Settings]:
+    """The model of an algorithm's hyperparameters."""
+    return _lookup(name, where)[0]
+
+
+def parse_agent(values: Mapping[str, Any], where: str) -> Settings:
+    """Validate an agent's hyperparameters; `values["algorithm"]` says whose they are."""
+    if "algorithm" not in values:
+        raise ConfigError(f"{where}: key 'algorithm' is missing (one of {', '.join(ALGORITHMS)})")
+    return parse(config_model(values["algorithm"], where), values, where)
+
+
+def make_agent(config: Settings, task: Task, generator: torch.Generator) -> Agent:
+    """Build the agent that `config` describes, on the device of `generator`."""
+    agent: Agent = _lookup(config.algorithm, "agent")[1](config, task, generator)  # type: ignore[attr-defined]
+    return agent
+
+
+def resolve_device(name: str) -> torch.device:
+    """`cpu`, `cuda`, or `auto` (CUDA where there is one).
+
+    Raises:
+        DeviceError: CUDA was asked for and this machine has none. ConfigError: another name.
+    """
+    if name not in ("auto", "cpu", "cuda"):
+        raise ConfigError(f"device {name!r} is unknown; allowed: auto, cpu, cuda")
+    available = torch.cuda.is_available()
+    if name == "cuda" and not available:
+        raise DeviceError(
+            "device 'cuda' was asked for, but torch "
+            f"{torch.__version__} sees no GPU here; use --device cpu or auto"
+        )
+    return torch.device("cuda" if available and name != "cpu" else "cpu")

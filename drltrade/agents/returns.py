@@ -1,0 +1,62 @@
+"""Returns and advantages: arrays in, arrays out. Time is the leading axis."""
+
+import torch
+from torch import Tensor
+
+
+def generalized_advantage(
+    r_t: Tensor, v_t: Tensor, v_tp1: Tensor, terminated: Tensor, done: Tensor,
+    gamma: float, gae_lambda: float,
+) -> Tensor:  # fmt: skip
+    """A_t = delta_t + gamma lambda (1 - done_t) A_{t+1}.
+
+    with delta_t = r_t + gamma (1 - terminated_t) v_{t+1} - v_t. A truncated episode (done, but not
+    terminated) bootstraps from the value of the state it was cut at. Source: Schulman et al. 2016,
+    "High-dimensional continuous control using generalized advantage estimation", eq. 16.
+
+    Args:
+        r_t: [T, n] rewards of the steps t -> t + 1.
+        v_t: [T, n] values of the states at t.
+        v_tp1: [T, n] values of the states that the steps led to (before any restart).
+        terminated: [T, n] bool, the step ended in a terminal state.
+        done: [T, n] bool, the episode ended with the step.
+        gamma: discount.
+        gae_lambda: lambda.
+
+    Returns:
+        [T, n] advantages.
+    """
+    delta = r_t + gamma * v_tp1 * (~terminated) - v_t
+    carry = gamma * gae_lambda * (~done)
+    advantages = torch.empty_like(delta)
+    advantage = torch.zeros_like(delta[0])
+    for t in reversed(range(len(delta))):
+        advantage = torch.addcmul(delta[t], carry[t], advantage)
+        advantages[t] = advantage
+    return advantages
+
+
+def n_step_return(r_t: Tensor, done: Tensor, gamma: float) -> tuple[Tensor, Tensor, Tensor]:
+    """G = sum_{k < m} gamma^k r_{t+k}, where m = n, or up to and with the first done step.
+
+    Source: Sutton & Barto 2018, "Reinforcement learning", eq. 7.1.
+
+    Args:
+        r_t: [n, B] rewards of n steps in a row.
+        done: [n, B] bool, the episode ended with that step.
+        gamma: discount.
+
+    Returns:
+        (G [B], gamma^m [B], index m - 1 of the last step counted [B]).
+    """
+    n = len(r_t)
+    alive = torch.ones_like(r_t[0])
+    total = torch.zeros_like(r_t[0])
+    discount = torch.ones_like(r_t[0])
+    last = torch.full(r_t.shape[1:], -1, dtype=torch.long, device=r_t.device)
+    for k in range(n):
+        total = total + alive * gamma**k * r_t[k]
+        discount = torch.where(alive > 0, gamma ** (k + 1), discount)
+        last = last + (alive > 0)
+        alive = alive * (~done[k])
+    return total, discount, last

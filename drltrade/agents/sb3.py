@@ -1,0 +1,132 @@
+"""Any algorithm of stable-baselines3 or sb3-contrib, as an agent on the same environment."""
+
+import importlib
+from collections.abc import Mapping
+from typing import Any
+
+import gymnasium
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from drltrade.agents.agent import Observation, OnProgress
+from drltrade.agents.market_view import reward_scale
+from drltrade.envs.task import Task
+from drltrade.envs.trading import TradingEnv
+from drltrade.errors import ConfigError
+from drltrade.settings import Settings
+
+PREFIX = "sb3:"
+RECURRENT = "Recurrent"
+
+
+class SB3Config(Settings):
+    """How to build a stable-baselines3 model."""
+
+    algorithm: str = Field("sb3:PPO", pattern=r"^sb3:\w+$", description="sb3: and the class's name")
+    policy: str | None = Field(
+        None, description="default: MlpLstmPolicy for Recurrent*, otherwise MlpPolicy"
+    )
+    n_envs: int = Field(8, ge=1, description="environments stepped in turn")
+    normalize_reward: bool = Field(True, description="divide by the asset's volatility per bar")
+    hyperparameters: dict[str, Any] = Field(
+        default_factory=dict, description="keyword arguments of the class, as they are"
+    )
+
+
+def algorithm_class(name: str) -> Any:
+    """The class that `sb3:NAME` means.
+
+    Raises:
+        ConfigError: neither package has it; lists those there are.
+    """
+    names: list[str] = []
+    for package in ("stable_baselines3", "sb3_contrib"):
+        module = importlib.import_module(package)
+        found = [n for n in module.__all__ if hasattr(getattr(module, n), "learn")]
+        if name.removeprefix(PREFIX) in found:
+            return getattr(module, name.removeprefix(PREFIX))
+        names += found
+    raise ConfigError(f"algorithm {name!r} is unknown; allowed: {', '.join(sorted(names))}")
+
+
+class SB3Policy:
+    """The model's deterministic policy; `state` is the hidden state of recurrent ones."""
+
+    def __init__(self, model: Any) -> None:
+        self._model = model
+
+    def act(self, observation: Observation, state: Any = None) -> tuple[Any, Any]:
+        """Greedy action for one flat observation."""
+        action, next_state = self._model.predict(
+            observation, state=state, episode_start=[state is None], deterministic=True
+        )
+        return (int(action) if action.ndim == 0 else action), next_state
+
+
+class SB3Agent:
+    """Learns on `task`'s train period; see `agents.agent.Agent`."""
+
+    report_every = 1000
+    """Environment steps, at least, between two reports of progress."""
+
+    def __init__(self, config: SB3Config, task: Task, generator: torch.Generator) -> None:
+        """`generator` gives the device and the seed."""
+        from stable_baselines3.common.vec_env import DummyVecEnv
+
+        build = algorithm_class(config.algorithm)
+        scale = reward_scale(task) if config.normalize_reward else 1.0
+        self._scale = scale
+
+        def make() -> gymnasium.Env[Observation, Any]:
+            env = TradingEnv(task, period="train")
+            return gymnasium.wrappers.TransformReward(env, lambda reward: float(reward) / scale)
+
+        default = "MlpLstmPolicy" if RECURRENT in config.algorithm else "MlpPolicy"
+        try:
+            self.model = build(
+                config.policy or default,
+                DummyVecEnv([make] * config.n_envs),
+                seed=generator.initial_seed(),
+                device=str(generator.device),
+                **config.hyperparameters,
+            )
+        except (AssertionError, TypeError) as error:
+            # stable-baselines3 asserts that it supports the action space, and Python that it
+            # knows the keyword; both name what is wrong.
+            raise ConfigError(f"{config.algorithm}: {error}") from error
+
+    def learn(self, total_steps: int, on_progress: OnProgress) -> None:
+        """One call of the model's own `learn`; a callback reports and can stop it."""
+        from stable_baselines3.common.callbacks import BaseCallback
+
+        agent, policy = self, self.policy()
+
+        class Report(BaseCallback):
+            def __init__(self) -> None:
+                super().__init__()
+                self.reward, self.count, self.last = 0.0, 0, 0
+
+            def _on_step(self) -> bool:
+                self.reward += float(self.locals["rewards"].mean())
+                self.count += 1
+                due = self.num_timesteps - self.last >= agent.report_every
+                if not due and self.num_timesteps < total_steps:
+                    return True
+                figures = {"reward": self.reward / self.count * agent._scale}
+                self.reward, self.count, self.last = 0.0, 0, self.num_timesteps
+                return on_progress(self.num_timesteps, figures, policy)
+
+        self.model.learn(total_steps, callback=Report())
+
+    def policy(self) -> SB3Policy:
+        """The model's deterministic policy."""
+        return SB3Policy(self.model)
+
+    def weights(self) -> dict[str, Tensor]:
+        """The policy's parameters."""
+        return dict(self.model.policy.state_dict())
+
+    def load_weights(self, weights: Mapping[str, Tensor]) -> None:
+        """Restore the policy's parameters."""
+        self.model.policy.load_state_dict(weights)

@@ -1,0 +1,1 @@
+"""A policy, a rule or a table of targets over a period -> a ledger of what the account did."""

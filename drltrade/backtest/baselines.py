@@ -1,0 +1,97 @@
+"""Rules to compare an agent with, as paths of targets for the same engine.
+
+Each rule sees the closes up to and including the bar at which it decides, the bars before the
+period among them, and returns one target weight per decision.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from drltrade.envs.config import TradingConfig
+
+Floats = NDArray[np.float64]
+
+
+def buy_and_hold(close: Floats, rows: range, low: float, high: float) -> Floats:
+    """Everything into the asset at the first fill; never touched again."""
+    targets = np.full(len(rows) - 1, np.nan)
+    targets[0] = 1.0
+    return targets
+
+
+def always_flat(close: Floats, rows: range, low: float, high: float) -> Floats:
+    """Cash."""
+    return np.zeros(len(rows) - 1)
+
+
+def moving_average_cross(
+    close: Floats, rows: range, low: float, high: float, fast: int = 10, slow: int = 50
+) -> Floats:
+    """Long while the fast average stands above the slow one, otherwise the lowest position."""
+    series = pd.Series(close)
+    difference = series.rolling(fast).mean() - series.rolling(slow).mean()
+    signal = difference.to_numpy()[rows[0] : rows[-1]]
+    return np.where(np.isnan(signal), 0.0, np.where(signal > 0, high, low))
+
+
+def mean_reversion(
+    close: Floats, rows: range, low: float, high: float, window: int = 20, width: float = 1.0
+) -> Floats:
+    """Against moves beyond `width` standard deviations from the average, until it is met again."""
+    series = pd.Series(close)
+    mean, deviation = series.rolling(window).mean(), series.rolling(window).std(ddof=0)
+    distance = (series - mean) / deviation.where(deviation > 0)
+    # Signs of entry and exit by bar, then each bar holds the latest of them.
+    stance = pd.Series(np.nan, index=series.index)
+    stance[np.sign(distance) != np.sign(distance.shift(1))] = 0.0
+    stance[distance > width] = low
+    stance[distance < -width] = high
+    return stance.ffill().fillna(0.0).to_numpy()[rows[0] : rows[-1]]
+
+
+Rule = Callable[[Floats, range, float, float], Floats]
+
+BASELINES: dict[str, Rule] = {
+    "buy-and-hold": buy_and_hold,
+    "flat": always_flat,
+    "ma-cross": moving_average_cross,
+    "mean-reversion": mean_reversion,
+}
+
+
+def baseline_targets(name: str, close: Floats, rows: range, config: TradingConfig) -> Floats:
+    """[T] targets of the rule `name`, within the positions that the environment allows."""
+    low, high = max(config.lowest_position, -1.0), min(config.highest_position, 1.0)
+    return BASELINES[name](close, rows, low, high)
+
+
+def random_targets(
+    steps: int, turnover: float, config: TradingConfig, generator: np.random.Generator
+) -> Floats:
+    """A path of random positions that trades as much as a given strategy.
+
+    At each bar it moves, with the probability that makes its expected turnover equal `turnover`,
+    to another of the allowed positions (a continuous range: of 21 evenly spaced ones).
+
+    Args:
+        steps: T.
+        turnover: mean |traded value| / equity per bar to be matched.
+        config: which positions are allowed.
+        generator: draws the path.
+    """
+    low, high = config.lowest_position, config.highest_position
+    positions = np.array(config.discrete_positions or np.linspace(low, high, 21))
+    distance = np.abs(positions[:, None] - positions).sum() / (
+        len(positions) * (len(positions) - 1)
+    )
+    moves = generator.random(steps) < turnover / distance
+    path = np.empty(steps)
+    at = int(np.argmin(np.abs(positions)))
+    for t in range(steps):
+        if moves[t]:
+            at = (at + int(generator.integers(1, len(positions)))) % len(positions)
+        path[t] = positions[at]
+    return path

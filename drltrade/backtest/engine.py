@@ -1,0 +1,97 @@
+"""Run a policy, or a path of targets, over a period."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from drltrade.agents.agent import Policy, PriceTakerPolicy
+from drltrade.backtest.ledger import Ledger
+from drltrade.envs.config import TradingConfig
+from drltrade.envs.observations import windows
+from drltrade.envs.trading import COST_PARTS, TradingEnv
+from drltrade.market.account import RUIN, Step
+from drltrade.market.kernels import replay_kernel
+from drltrade.market.simulator import ACCOUNT_FEATURES
+from drltrade.market.tensors import Market
+
+Floats = NDArray[np.float64]
+
+
+def decide(policy: Policy, env: TradingEnv) -> tuple[Floats, float]:
+    """Play one episode of `env`, greedily.
+
+    Returns:
+        The targets [T] that the policy asked for, one per bar of the episode (NaN after an early
+        end), and the episode's log return.
+    """
+    observation, _ = env.reset()
+    rows = range(env.first_row, env.last_row)
+    targets = np.full(len(rows), np.nan)
+    total, state = 0.0, None
+    embeddings = None
+    if isinstance(policy, PriceTakerPolicy):
+        window = env.config.window
+        table = windows(torch.from_numpy(env.task.market.features), window)
+        embeddings = policy.encode(table[rows[0] - window + 1 : rows[-1] - window + 2])
+    for step in range(len(rows)):
+        action: Any
+        if embeddings is not None:
+            account = torch.from_numpy(observation[-ACCOUNT_FEATURES:])
+            action = policy.decide(embeddings[step], account)  # type: ignore[attr-defined]
+        else:
+            action, state = policy.act(observation, state)
+        targets[step] = env.target(action)
+        observation, reward, terminated, truncated, _ = env.step(action)
+        total += float(reward)
+        if terminated or truncated:
+            break
+    return targets, total
+
+
+def replay(targets: Floats, market: Market, rows: range, config: TradingConfig) -> Ledger:
+    """The ledger of an account that follows `targets`.
+
+    Args:
+        targets: [T] weight decided at the close of each of `rows` but the last; NaN holds.
+        market: the bars.
+        rows: T + 1 of them.
+        config: costs, fill rule and initial equity.
+    """
+    first, last = rows[0], rows[-1]
+    if len(targets) != last - first:
+        raise ValueError(f"{len(targets)} targets for {last - first} decisions")
+    price = market.fill_price(config.fill)[first:last]
+    close = market.close[first : last + 1]
+    table = replay_kernel(config.fill)(
+        np.ascontiguousarray(targets, dtype=np.float64), price, close, market.years[first:last],
+        config.initial_equity, RUIN * config.initial_equity, config.costs.rates(),
+    )  # fmt: skip
+    step = Step(*table)
+    ruined = bool(np.any(step.ruined == 1.0))
+    steps = int(np.argmax(step.ruined == 1.0)) + 1 if ruined else len(targets)
+
+    def column(values: Floats, start: float) -> Floats:
+        return np.concatenate(([start], values[:steps]))
+
+    traded = step.traded
+    before = column(step.equity, config.initial_equity)[:-1]
+    zeros_before = {
+        part: column(getattr(step, part), 0.0) for part in COST_PARTS
+    }
+    return Ledger(
+        symbols=(market.symbol,),
+        times=market.times[first : first + steps + 1],
+        close=close[: steps + 1, None],
+        units=column(step.units, 0.0)[:, None],
+        fill_price=column(np.where(traded != 0.0, price, np.nan), np.nan)[:, None],
+        cash=column(step.cash, config.initial_equity),
+        equity=column(step.equity, config.initial_equity),
+        turnover=np.concatenate(([0.0], np.abs(traded[:steps]) / before)),
+        costs=zeros_before,
+        targets=np.append(targets[:steps], np.nan)[:, None],
+        fill=config.fill,
+        periods_per_year=market.periods_per_year,
+        bankrupt=ruined,
+    )

@@ -1,0 +1,40 @@
+"""An observation: a window of features, oldest bar first, then the account.
+
+Flat float32 of window * F + 4 numbers. The market's part depends on the time index alone, so
+agents that know this keep indices and gather the windows when they need them (`windows`).
+"""
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from drltrade.market.simulator import ACCOUNT_FEATURES
+
+
+def flat_windows(features: NDArray[np.float32], window: int) -> NDArray[np.float32]:
+    """[T, F] -> read-only view [T, window * F] whose row t ends with bar t.
+
+    The first window - 1 rows have no full window behind them and hold zeros (a copy of those only
+    would be needed, so they are not addressable: row t of the view starts at bar window - 1).
+    """
+    count = features.shape[1]
+    flat = np.ascontiguousarray(features).reshape(-1)
+    return np.lib.stride_tricks.sliding_window_view(flat, window * count)[::count]
+
+
+def windows(features: Tensor, window: int) -> Tensor:
+    """[T, F] -> view [T - window + 1, window, F] without a copy; row i covers bars i .. i+window-1.
+
+    The window that ends with bar t is row t - window + 1.
+    """
+    count = features.shape[1]
+    shape = (features.shape[0] - window + 1, window, count)
+    return torch.as_strided(features, shape, (count, count, 1))
+
+
+def split(observation: NDArray[np.float32], shape: tuple[int, int]) -> tuple[Tensor, Tensor]:
+    """Flat observations [..., window * F + 4] -> (windows [..., window, F], account [..., 4])."""
+    tensor = torch.from_numpy(observation)
+    market = tensor[..., :-ACCOUNT_FEATURES].unflatten(-1, shape)
+    return market, tensor[..., -ACCOUNT_FEATURES:]

@@ -1,0 +1,131 @@
+"""Backtests: a run, a policy, a table of targets or a baseline, over a period of a market."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from drltrade.agents.agent import Policy
+from drltrade.backtest.baselines import BASELINES, baseline_targets
+from drltrade.backtest.engine import decide, replay
+from drltrade.backtest.ledger import Ledger
+from drltrade.backtest.trades import trades
+from drltrade.envs.config import PeriodName, TradingConfig
+from drltrade.envs.task import Task
+from drltrade.envs.trading import TradingEnv
+from drltrade.errors import ConfigError, DataError
+from drltrade.evaluation.metrics import metrics
+from drltrade.experiment.presets import resolve_env
+from drltrade.experiment.run import Run
+
+
+@dataclass(frozen=True)
+class Backtest(Ledger):
+    """A ledger that can speak for itself."""
+
+    name: str = "backtest"
+    task: Task | None = field(default=None, repr=False)
+
+    def trades(self) -> pd.DataFrame:
+        """One row per round trip; see `backtest.trades`."""
+        return trades(self)
+
+    def metrics(self) -> dict[str, float]:
+        """See `evaluation.metrics` for each figure's conventions."""
+        return metrics(self)
+
+    def plot(self) -> Any:
+        """Equity and drawdown against buy-and-hold, a plotly figure."""
+        from drltrade.experiment.reporting import baseline_entries, entry
+        from drltrade.report.figures import equity_figure
+
+        return equity_figure([entry(self), *baseline_entries(self, names=("buy-and-hold",))])
+
+    def report(self, path: str | Path) -> Path:
+        """Write an HTML report of this backtest beside the baselines; -> its path."""
+        from drltrade.experiment.reporting import report_backtests
+
+        return report_backtests([self], Path(path))
+
+
+def backtest(
+    subject: Run | Policy | pd.DataFrame | str,
+    *,
+    env: str | Task | None = None,
+    period: PeriodName = "test",
+    name: str | None = None,
+    **overrides: Any,
+) -> Backtest:
+    """Run something over a period of a market.
+
+    Args:
+        subject: a `Run`; a policy; a frame of target weights (index: decision times, column: the
+            symbol; a bar that it lacks, or NaN, holds); or the name of a baseline (buy-and-hold,
+            flat, ma-cross, mean-reversion).
+        env: name or file of an env preset, or a prepared task; a run has its own.
+        period: train, validation, test or all.
+        name: what to call it; the run's or baseline's own name by default.
+        **overrides: keys of the env preset, such as `costs={"slippage_bps": 5}`.
+
+    Raises:
+        ConfigError: unknown names, keys or periods. DataError: target times that are no bars.
+    """
+    task = _task(subject, env, overrides)
+    rows = task.rows(period)
+    if isinstance(subject, str):
+        if subject not in BASELINES:
+            raise ConfigError(f"no baseline {subject!r} (there are: {', '.join(BASELINES)})")
+        targets = baseline_targets(subject, task.market.close, rows, task.config)
+    elif isinstance(subject, pd.DataFrame):
+        targets = _aligned(subject, task, rows)
+    else:
+        policy = subject.policy if isinstance(subject, Run) else subject
+        targets, _ = decide(policy, _whole(task, period))
+    ledger = replay(targets, task.market, rows, task.config)
+    default = subject if isinstance(subject, str) else getattr(subject, "name", "targets")
+    return Backtest(**vars(ledger), name=name or str(default), task=task)
+
+
+def _whole(task: Task, period: PeriodName) -> TradingEnv:
+    """An environment that plays all of a period, the train period too."""
+    config = task.config.model_copy(update={"episode_length": None, "period": period})
+    return TradingEnv(Task(config, task.market, task.scaler, task.source, task.sha256))
+
+
+def _task(subject: object, env: str | Task | None, overrides: Mapping[str, Any]) -> Task:
+    if isinstance(env, Task):
+        if overrides:
+            raise ConfigError(f"a prepared task takes no overrides: {', '.join(overrides)}")
+        return env
+    if isinstance(subject, Run):
+        if env is None and not overrides:
+            return subject.task
+        config = _overridden(subject.env, overrides) if env is None else resolve_env(env, overrides)
+        return Task.build(config, scaler=subject.task.scaler)
+    if env is None:
+        raise ConfigError("env is missing: only a run knows the market it was trained on")
+    return Task.build(resolve_env(env, overrides))
+
+
+def _overridden(config: TradingConfig, overrides: Mapping[str, Any]) -> TradingConfig:
+    from drltrade.experiment.presets import merge
+    from drltrade.settings import parse
+
+    return parse(TradingConfig, merge(config.model_dump(mode="json"), overrides), "backtest")
+
+
+def _aligned(frame: pd.DataFrame, task: Task, rows: range) -> NDArray[np.float64]:
+    symbol, market = task.market.symbol, task.market
+    if list(frame.columns) != [symbol]:
+        raise DataError(f"targets have the columns {list(frame.columns)}; [{symbol!r}] is needed")
+    unknown = frame.index.difference(market.times)
+    if len(unknown):
+        raise DataError(f"targets at {unknown[0]}: {task.source} has no bar of {symbol} then")
+    if not frame.index.is_unique:
+        raise DataError(f"targets at {frame.index[frame.index.duplicated()][0]} stand twice")
+    decisions = market.times[rows[0] : rows[-1]]
+    return frame[symbol].reindex(decisions).to_numpy(np.float64)

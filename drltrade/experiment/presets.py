@@ -1,0 +1,162 @@
+"""Presets: TOML files in `envs/` and `agents/`, of the workspace first, then of the package."""
+
+import difflib
+import tomllib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+from drltrade.agents.registry import config_model, parse_agent
+from drltrade.envs.config import TradingConfig
+from drltrade.envs.task import Task
+from drltrade.envs.trading import TradingEnv
+from drltrade.errors import ConfigError
+from drltrade.settings import Settings, parse
+from drltrade.training.loop import TrainingConfig
+from drltrade.workspace import search_path
+
+Kind = Literal["envs", "agents"]
+Values = dict[str, Any]
+
+
+class AgentPreset(NamedTuple):
+    """What a file in `agents/` says."""
+
+    description: str
+    algorithm: Settings
+    training: TrainingConfig
+
+    def to_dict(self) -> Values:
+        """In the shape of the file."""
+        return {
+            "description": self.description,
+            **self.algorithm.model_dump(mode="json"),
+            "training": self.training.model_dump(mode="json"),
+        }
+
+
+def list_presets(kind: Kind) -> dict[str, Path]:
+    """Name -> file; the workspace's hide the packaged ones of the same name."""
+    found: dict[str, Path] = {}
+    for folder in reversed(search_path(kind)):
+        found |= {path.stem: path for path in sorted(folder.glob("*.toml"))}
+    return dict(sorted(found.items()))
+
+
+def read_preset(kind: Kind, name: str) -> tuple[Values, str]:
+    """The raw values of a preset, those it `extends` underneath, and the file they came from.
+
+    Args:
+        kind: "envs" or "agents".
+        name: of a preset, or the path of a TOML file.
+
+    Raises:
+        ConfigError: there is no such preset, or the file is no valid TOML.
+    """
+    path = Path(name)
+    if path.suffix != ".toml":
+        presets = list_presets(kind)
+        if name not in presets:
+            close = difflib.get_close_matches(name, presets, n=1)
+            hint = f"; did you mean {close[0]!r}?" if close else ""
+            raise ConfigError(
+                f"no preset {name!r} in {kind}/{hint} (there are: {', '.join(presets)}; "
+                "or give the path of a TOML file)"
+            )
+        path = presets[name]
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(f"{path}: no such file") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: not valid TOML: {error}") from None
+    if base := values.pop("extends", None):
+        values = merge(read_preset(kind, str(base))[0], values)
+    return values, str(path)
+
+
+def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> Values:
+    """`over` laid upon `base`, table by table."""
+    merged = dict(base)
+    for key, value in over.items():
+        below = merged.get(key)
+        both = isinstance(below, Mapping) and isinstance(value, Mapping)
+        merged[key] = merge(below, value) if both else value  # type: ignore[arg-type]
+    return merged
+
+
+def parse_assignments(assignments: Sequence[str]) -> Values:
+    """["costs.commission_bps=5", ...] -> nested values; each value is read as TOML, else as text."""
+    values: Values = {}
+    for text in assignments:
+        key, equals, raw = text.partition("=")
+        if not equals or not key.strip():
+            raise ConfigError(f"--set {text!r}: key.path=value is needed")
+        try:
+            value = tomllib.loads(f"value = {raw}")["value"]
+        except tomllib.TOMLDecodeError:
+            value = raw.strip()
+        for part in reversed(key.strip().split(".")):
+            value = {part: value}
+        values = merge(values, value)
+    return values
+
+
+def split_overrides(overrides: Mapping[str, Any], agent: Values | None) -> tuple[Values, Values]:
+    """Overrides -> (those of the environment, those of the agent).
+
+    A key that both have, or a wish to be clear, is written under `env.` or `agent.`.
+
+    Raises:
+        ConfigError: a key belongs to neither, or to both.
+    """
+    env_keys = set(TradingConfig.model_fields)
+    agent_keys: set[str] = set()
+    if agent is not None:
+        name = overrides.get("algorithm", agent.get("algorithm"))
+        agent_keys = {*config_model(name, "agent").model_fields, "training"}
+    ours: dict[str, Values] = {"env": {}, "agent": {}}
+    for key, value in overrides.items():
+        if key in ours and isinstance(value, Mapping):
+            ours[key] = merge(ours[key], value)
+            continue
+        owners = [
+            owner for owner, keys in (("env", env_keys), ("agent", agent_keys)) if key in keys
+        ]
+        if len(owners) != 1:
+            allowed = sorted((env_keys | agent_keys) - {"description"})
+            close = difflib.get_close_matches(key, allowed, n=1)
+            hint = f"; did you mean {close[0]!r}?" if close else ""
+            problem = "belongs to both; write env. or agent. before it" if owners else "is unknown"
+            raise ConfigError(f"override {key!r} {problem}{hint} (allowed: {', '.join(allowed)})")
+        ours[owners[0]] = merge(ours[owners[0]], {key: value})
+    return ours["env"], ours["agent"]
+
+
+def resolve_env(name: str, overrides: Mapping[str, Any]) -> TradingConfig:
+    """An env preset with overrides, validated."""
+    values, where = read_preset("envs", name)
+    # Naming one kind of action replaces the other.
+    for key, other in (("positions", "position_range"), ("position_range", "positions")):
+        if key in overrides and other not in overrides:
+            values.pop(other, None)
+    return parse(TradingConfig, merge(values, overrides), where)
+
+
+def resolve_agent(name: str, overrides: Mapping[str, Any]) -> AgentPreset:
+    """An agent preset with overrides, validated."""
+    values, where = read_preset("agents", name)
+    return agent_from_dict(merge(values, overrides), where)
+
+
+def agent_from_dict(values: Mapping[str, Any], where: str) -> AgentPreset:
+    """Validate what a file in `agents/` says."""
+    values = dict(values)
+    description = str(values.pop("description", ""))
+    training = parse(TrainingConfig, values.pop("training", {}), f"{where} [training]")
+    return AgentPreset(description, parse_agent(values, where), training)
+
+
+def make_env(preset: str = "sp500-daily", **overrides: Any) -> TradingEnv:
+    """The environment of a preset; `overrides` are its keys, `period="test"` among them."""
+    return TradingEnv(Task.build(resolve_env(preset, overrides)))

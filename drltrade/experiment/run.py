@@ -1,0 +1,192 @@
+"""A run: one seed of one agent on one market, as a folder that says everything about it.
+
+    runs/<name>/config.json        resolved env and agent, seed, device
+                manifest.json      versions, commit, data and its hash
+                scaler.json        fitted on the training period
+                metrics.csv        one row per report of progress; tensorboard/ holds the same
+                checkpoints/       best.pt (by validation) and last.pt
+                outcome.json       written last: a folder without it holds an unfinished run
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+
+from drltrade.agents.agent import Policy
+from drltrade.agents.registry import make_agent, resolve_device
+from drltrade.atomic import write_json
+from drltrade.backtest.engine import decide
+from drltrade.envs.config import TradingConfig
+from drltrade.envs.task import Task
+from drltrade.envs.trading import TradingEnv
+from drltrade.errors import ConfigError
+from drltrade.experiment.manifest import manifest
+from drltrade.experiment.presets import (
+    AgentPreset,
+    agent_from_dict,
+    read_preset,
+    resolve_agent,
+    resolve_env,
+    split_overrides,
+)
+from drltrade.features.scaling import Scaler
+from drltrade.settings import parse
+from drltrade.training import loop
+from drltrade.training.checkpoint import load_weights
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run on disk."""
+
+    path: Path
+    env_name: str
+    """Of the env preset that `env` began as."""
+    env: TradingConfig
+    agent_name: str
+    agent: AgentPreset
+    seed: int
+    device: str
+
+    @property
+    def name(self) -> str:
+        """The folder's name."""
+        return self.path.name
+
+    @cached_property
+    def task(self) -> Task:
+        """The run's market, scaled as it was in training."""
+        scaler = Scaler.from_dict(json.loads((self.path / "scaler.json").read_text()))
+        return Task.build(self.env, scaler=scaler)
+
+    @cached_property
+    def policy(self) -> Policy:
+        """The policy of the best validation score."""
+        generator = torch.Generator(resolve_device("cpu")).manual_seed(self.seed)
+        agent = make_agent(self.agent.algorithm, self.task, generator)
+        agent.load_weights(load_weights(self.path / "checkpoints" / "best.pt", generator.device))
+        return agent.policy()
+
+    @property
+    def outcome(self) -> dict[str, Any]:
+        """How the training ended; see `training.loop.Outcome`."""
+        outcome: dict[str, Any] = json.loads((self.path / "outcome.json").read_text())
+        return outcome
+
+    @property
+    def manifest(self) -> dict[str, Any]:
+        """What the run was made with."""
+        facts: dict[str, Any] = json.loads((self.path / "manifest.json").read_text())
+        return facts
+
+    def metrics(self) -> pd.DataFrame:
+        """The figures of the training, one row per report of progress."""
+        return pd.read_csv(self.path / "metrics.csv")
+
+
+def load_run(path: str | Path) -> Run:
+    """Open a run folder.
+
+    Raises:
+        ConfigError: it is none, or the training in it did not finish.
+    """
+    path = Path(path)
+    if not (path / "config.json").is_file():
+        raise ConfigError(f"{path}: no run there (it has no config.json)")
+    if not (path / "outcome.json").is_file():
+        raise ConfigError(f"{path}: the training of this run did not finish (no outcome.json)")
+    where = str(path / "config.json")
+    values = json.loads((path / "config.json").read_text())
+    return Run(
+        path=path,
+        env_name=values["env_name"],
+        agent_name=values["agent_name"],
+        env=parse(TradingConfig, values["env"], where),
+        agent=agent_from_dict(values["agent"], where),
+        seed=values["seed"],
+        device=values["device"],
+    )
+
+
+def train(
+    env: str = "sp500-daily",
+    agent: str = "ppo",
+    *,
+    seed: int = 0,
+    device: str = "auto",
+    run: str | Path | None = None,
+    watch: loop.Watch | None = None,
+    **overrides: Any,
+) -> Run:
+    """Train one seed of an agent on a market and keep everything in a run folder.
+
+    Args:
+        env: name or file of an env preset.
+        agent: name or file of an agent preset.
+        seed: of everything random in the run.
+        device: auto, cpu or cuda.
+        run: folder to create; default `runs/<env>_<agent>_seed<seed>`, numbered if it exists.
+        watch: told the environment steps so far and the latest figures.
+        **overrides: keys of either preset, tables as dicts: `window=20`, `costs={"slippage_bps": 2}`,
+            `training={"total_steps": 50_000}`.
+
+    Raises:
+        ConfigError, DataError, DeviceError: nothing has been written then.
+    """
+    raw_agent, _ = read_preset("agents", agent)
+    env_overrides, agent_overrides = split_overrides(overrides, raw_agent)
+    config = resolve_env(env, env_overrides)
+    preset = resolve_agent(agent, agent_overrides)
+    where = resolve_device(device)
+    folder = _new_folder(run, f"{Path(env).stem}_{Path(agent).stem}_seed{seed}")
+    task = Task.build(config)
+    for period in ("train", "validation", "test"):
+        task.rows(period)
+    generator = torch.Generator(where).manual_seed(seed)
+    learner = make_agent(preset.algorithm, task, generator)
+
+    folder.mkdir(parents=True, exist_ok=True)
+    resolved = {
+        "env_name": Path(env).stem,
+        "agent_name": Path(agent).stem,
+        "env": task.config.model_dump(mode="json"),
+        "agent": preset.to_dict(),
+        "seed": seed,
+        "device": where.type,
+    }
+    write_json(folder / "config.json", resolved)
+    write_json(folder / "manifest.json", manifest(task, where))
+    write_json(folder / "scaler.json", task.scaler.to_dict())
+    validation = TradingEnv(task, period="validation")
+    outcome = loop.train(
+        learner,
+        preset.training,
+        lambda policy: decide(policy, validation)[1],
+        folder,
+        watch or _unwatched,
+    )
+    write_json(folder / "outcome.json", asdict(outcome))
+    return load_run(folder)
+
+
+def _unwatched(steps: int, figures: Mapping[str, float]) -> None:
+    return None
+
+
+def _new_folder(run: str | Path | None, name: str) -> Path:
+    if run is not None:
+        path = Path(run)
+        if path.exists() and (not path.is_dir() or any(path.iterdir())):
+            raise ConfigError(f"{path} exists already; name another folder for the run")
+        return path
+    base = Path("runs") / name
+    path, number = base, 2
+    while path.exists():
+        path, number = base.with_name(f"{name}-{number}"), number + 1
+    return path

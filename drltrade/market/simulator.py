@@ -1,0 +1,126 @@
+"""Thousands of accounts on one market at once, as tensors on a device.
+
+The market stays on the device; an account is a time index and a handful of numbers. A step reads
+prices by index, calls the accounting rule, and restarts the accounts whose episode is over. Nothing
+in it waits for the host, so on a GPU steps queue up without synchronisation.
+"""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from drltrade.market.account import RUIN, Fill, Rates, Step, make_rule
+from drltrade.market.rewards import log_return
+from drltrade.market.tensors import Market
+
+ACCOUNT_FEATURES = 4
+"""position, unrealised return, tenure, drawdown: see `account.Standing`."""
+
+
+class Transition(NamedTuple):
+    """What a step of n accounts led to, before the finished ones were restarted. Each [n]."""
+
+    reward: Tensor
+    """float64."""
+    terminated: Tensor
+    """bool: the account was ruined."""
+    truncated: Tensor
+    """bool: the episode's time was up, or the period's last bar reached."""
+    account: Tensor
+    """[n, 4] float32, the account after the step."""
+
+
+class Simulator:
+    """n accounts, each somewhere in the rows of one period of a market."""
+
+    def __init__(
+        self,
+        market: Market,
+        *,
+        rows: range,
+        n_envs: int,
+        rates: Rates,
+        fill: Fill,
+        initial_equity: float,
+        episode_length: int | None,
+        device: torch.device,
+        generator: torch.Generator,
+    ) -> None:
+        """Place `n_envs` accounts.
+
+        Args:
+            market: the bars.
+            rows: those that this simulator may show; the first decision is made at or after the
+                first of them and the account is last marked at the last.
+            n_envs: n.
+            rates: costs.
+            fill: fill rule.
+            initial_equity: money each account starts with.
+            episode_length: steps an episode lasts; random starts. None: the whole period.
+            device: where everything lives.
+            generator: on `device`; draws the starts.
+        """
+        self.rows, self.n_envs, self.rates = rows, n_envs, rates
+        self.initial_equity, self.device, self.generator = initial_equity, device, generator
+        steps = len(rows) - 1
+        self.episode_length = min(episode_length or steps, steps)
+        self.features = torch.from_numpy(market.features).to(device)
+        self._close = torch.from_numpy(market.close).to(device)
+        self._fill_price = torch.from_numpy(market.fill_price(fill)).to(device)
+        self._years = torch.from_numpy(market.years).to(device)
+        self._rule = make_rule(torch, fill)
+        self._floor = RUIN * initial_equity
+        self.reset()
+
+    def reset(self) -> None:
+        """Start every account anew."""
+        like = {"dtype": torch.float64, "device": self.device}
+        self.t = self._starts()
+        self.left = torch.full((self.n_envs,), self.episode_length, device=self.device)
+        self.equity = torch.full((self.n_envs,), self.initial_equity, **like)  # type: ignore[arg-type]
+        self.cash, self.peak = self.equity.clone(), self.equity.clone()
+        self.units = torch.zeros(self.n_envs, **like)  # type: ignore[arg-type]
+        self.entry, self.age = self.units.clone(), self.units.clone()
+        self.account = torch.zeros(self.n_envs, ACCOUNT_FEATURES, device=self.device)
+
+    def _starts(self) -> Tensor:
+        last = self.rows[-1] - self.episode_length
+        return torch.randint(
+            self.rows[0], last + 1, (self.n_envs,), generator=self.generator, device=self.device
+        )
+
+    def advance(self, target: Tensor) -> tuple[Step, Tensor]:
+        """Run the rule over one bar for targets [n] (float64; NaN holds); -> (step, reward [n])."""
+        before, t = self.equity, self.t
+        step = self._rule.step(
+            self.cash, self.units, target, self._fill_price[t], self._close[t],
+            self._close[t + 1], self._years[t], self._floor, self.rates,
+        )  # fmt: skip
+        return step, log_return(torch.log, before, step.equity)
+
+    @torch.no_grad()
+    def step(self, target: Tensor) -> Transition:
+        """Carry all accounts one bar on and restart those whose episode ended."""
+        step, reward = self.advance(target)
+        standing = self._rule.track(
+            self.entry, self.age, self.peak, self.units, step.units, self._fill_price[self.t],
+            self._close[self.t + 1], step.equity,
+        )  # fmt: skip
+        account = torch.stack(
+            (standing.position, standing.unrealised, standing.tenure, standing.drawdown), 1
+        ).float()
+        left = self.left - 1
+        truncated = (left <= 0) & ~step.ruined
+        done = truncated | step.ruined
+
+        self.t = torch.where(done, self._starts(), self.t + 1)
+        self.left = torch.where(done, self.episode_length, left)
+        self.equity = torch.where(done, self.initial_equity, step.equity)
+        self.cash = torch.where(done, self.initial_equity, step.cash)
+        self.peak = torch.where(done, self.initial_equity, standing.peak)
+        self.units = torch.where(done, 0.0, step.units)
+        self.entry = torch.where(done, 0.0, standing.entry)
+        self.age = torch.where(done, 0.0, standing.age)
+        self.account = torch.where(done[:, None], 0.0, account)
+        return Transition(reward, step.ruined, truncated, account)

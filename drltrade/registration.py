@@ -1,0 +1,54 @@
+"""Make `gymnasium.make("drltrade/Trading-v0")` work without importing Gymnasium for those who don't.
+
+Gymnasium takes longer to import than the `drltrade` command may take to answer, and it has no entry
+point for the environments of other packages. So the ids are registered at once where Gymnasium is
+loaded already, and otherwise right after somebody imports it.
+"""
+
+import importlib.util
+import sys
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+from typing import Any
+
+ENTRY_POINTS = {"drltrade/Trading-v0": "drltrade.envs.trading:TradingEnv"}
+
+
+def register() -> None:
+    """Tell Gymnasium of the environments, now or as soon as it is imported."""
+    if "gymnasium" in sys.modules:
+        _register_all(sys.modules["gymnasium"])
+    elif not any(isinstance(finder, _AfterImport) for finder in sys.meta_path):
+        sys.meta_path.insert(0, _AfterImport())
+
+
+def _register_all(gymnasium: ModuleType) -> None:
+    for name, entry_point in ENTRY_POINTS.items():
+        if name not in gymnasium.registry:
+            gymnasium.register(id=name, entry_point=entry_point)
+
+
+class _AfterImport(MetaPathFinder):
+    """Finds Gymnasium once, the usual way, and has its loader register the ids when it is done."""
+
+    def find_spec(self, fullname: str, path: Any, target: Any = None) -> ModuleSpec | None:
+        if fullname != "gymnasium":
+            return None
+        sys.meta_path.remove(self)
+        spec = importlib.util.find_spec(fullname)
+        if spec is not None and spec.loader is not None:
+            spec.loader = _RegisteringLoader(spec.loader)
+        return spec
+
+
+class _RegisteringLoader(Loader):
+    def __init__(self, loader: Loader) -> None:
+        self._loader = loader
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
+        return self._loader.create_module(spec)
+
+    def exec_module(self, module: ModuleType) -> None:
+        self._loader.exec_module(module)
+        _register_all(module)

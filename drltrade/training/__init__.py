@@ -1,0 +1,1 @@
+"""The loop around an agent: evaluation, checkpoints, early stopping, logging."""
