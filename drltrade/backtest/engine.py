@@ -69,29 +69,23 @@ def replay(targets: Floats, market: Market, rows: range, config: TradingConfig) 
         config.initial_equity, RUIN * config.initial_equity, config.costs.rates(),
     )  # fmt: skip
     step = Step(*table)
-    ruined = bool(np.any(step.ruined == 1.0))
-    steps = int(np.argmax(step.ruined == 1.0)) + 1 if ruined else len(targets)
+    equity = np.concatenate(([config.initial_equity], step.equity))
 
-    def column(values: Floats, start: float) -> Floats:
-        return np.concatenate(([start], values[:steps]))
+    def after(values: Floats, start: float = 0.0) -> Floats:
+        return np.concatenate(([start], values))
 
-    traded = step.traded
-    before = column(step.equity, config.initial_equity)[:-1]
-    zeros_before = {
-        part: column(getattr(step, part), 0.0) for part in COST_PARTS
-    }
     return Ledger(
         symbols=(market.symbol,),
-        times=market.times[first : first + steps + 1],
-        close=close[: steps + 1, None],
-        units=column(step.units, 0.0)[:, None],
-        fill_price=column(np.where(traded != 0.0, price, np.nan), np.nan)[:, None],
-        cash=column(step.cash, config.initial_equity),
-        equity=column(step.equity, config.initial_equity),
-        turnover=np.concatenate(([0.0], np.abs(traded[:steps]) / before)),
-        costs=zeros_before,
-        targets=np.append(targets[:steps], np.nan)[:, None],
+        times=market.times[first : last + 1],
+        close=close[:, None],
+        units=after(step.units)[:, None],
+        fill_price=after(np.where(step.traded != 0.0, price, np.nan), np.nan)[:, None],
+        cash=after(step.cash, config.initial_equity),
+        equity=equity,
+        turnover=after(np.abs(step.traded) / equity[:-1]),
+        costs={part: after(getattr(step, part)) for part in COST_PARTS},
+        targets=np.append(targets, np.nan)[:, None],
         fill=config.fill,
         periods_per_year=market.periods_per_year,
-        bankrupt=ruined,
+        bankrupt=bool(step.ruined.any()),
     )

@@ -19,16 +19,18 @@ from drltrade.envs.task import Task
 from drltrade.envs.trading import TradingEnv
 from drltrade.errors import ConfigError, DataError
 from drltrade.evaluation.metrics import metrics
-from drltrade.experiment.presets import resolve_env
+from drltrade.experiment.presets import merge, resolve_env
 from drltrade.experiment.run import Run
+from drltrade.settings import parse
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Backtest(Ledger):
     """A ledger that can speak for itself."""
 
-    name: str = "backtest"
-    task: Task | None = field(default=None, repr=False)
+    name: str
+    period: PeriodName
+    task: Task = field(repr=False)
 
     def trades(self) -> pd.DataFrame:
         """One row per round trip; see `backtest.trades`."""
@@ -39,17 +41,22 @@ class Backtest(Ledger):
         return metrics(self)
 
     def plot(self) -> Any:
-        """Equity and drawdown against buy-and-hold, a plotly figure."""
-        from drltrade.experiment.reporting import baseline_entries, entry
+        """Equity against buy-and-hold on a log scale, a plotly figure."""
+        from drltrade.experiment.reporting import BENCHMARK, baseline_entries
         from drltrade.report.figures import equity_figure
+        from drltrade.report.style import colours
+        from drltrade.report.summary import Entry
 
-        return equity_figure([entry(self), *baseline_entries(self, names=("buy-and-hold",))])
+        entries = [Entry(self.name, (self,), "agent")]
+        if self.name != BENCHMARK:
+            entries += baseline_entries(self.task, self.period, (BENCHMARK,))
+        return equity_figure(entries, BENCHMARK, colours(entries, BENCHMARK))
 
     def report(self, path: str | Path) -> Path:
         """Write an HTML report of this backtest beside the baselines; -> its path."""
-        from drltrade.experiment.reporting import report_backtests
+        from drltrade.experiment.reporting import report_backtest
 
-        return report_backtests([self], Path(path))
+        return report_backtest(self, Path(path))
 
 
 def backtest(
@@ -87,7 +94,7 @@ def backtest(
         targets, _ = decide(policy, _whole(task, period))
     ledger = replay(targets, task.market, rows, task.config)
     default = subject if isinstance(subject, str) else getattr(subject, "name", "targets")
-    return Backtest(**vars(ledger), name=name or str(default), task=task)
+    return Backtest(**vars(ledger), name=name or str(default), period=period, task=task)
 
 
 def _whole(task: Task, period: PeriodName) -> TradingEnv:
@@ -112,9 +119,6 @@ def _task(subject: object, env: str | Task | None, overrides: Mapping[str, Any])
 
 
 def _overridden(config: TradingConfig, overrides: Mapping[str, Any]) -> TradingConfig:
-    from drltrade.experiment.presets import merge
-    from drltrade.settings import parse
-
     return parse(TradingConfig, merge(config.model_dump(mode="json"), overrides), "backtest")
 
 

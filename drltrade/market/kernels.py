@@ -23,8 +23,8 @@ def replay_kernel(fill: Fill) -> Any:
 
     Runs a path of T targets through the rule from an account of `cash`. Row t of `targets` and
     `fill_price` belongs to the decision at the close of t, which is carried to the close of t + 1;
-    `close` has T + 1 rows. The rows of the table are the fields of `account.Step`; it ends early
-    (NaN from there on) where the account is ruined.
+    `close` has T + 1 rows. The rows of the table are the fields of `account.Step`. A ruined account
+    is closed: from then on it holds `floor` in cash and does nothing.
     """
     import numba
     import numpy as np
@@ -35,7 +35,7 @@ def replay_kernel(fill: Fill) -> Any:
     def replay(
         targets: Any, fill_price: Any, close: Any, years: Any, cash: Any, floor: Any, rates: Any
     ) -> Any:
-        table = np.full((10, targets.size), np.nan)
+        table = np.zeros((10, targets.size))
         units = 0.0
         for t in range(targets.size):
             bar = step(
@@ -52,8 +52,10 @@ def replay_kernel(fill: Fill) -> Any:
             table[6, t] = bar.slippage
             table[7, t] = bar.borrow
             table[8, t] = bar.financing
-            table[9, t] = bar.ruined
             if bar.ruined:
+                table[0, t + 1 :] = floor
+                table[2, t + 1 :] = floor
+                table[9, t:] = 1.0
                 break
         return table
 

@@ -1,0 +1,15 @@
+"""The `drltrade` command. Exit codes: 0 done, 1 the work failed, 2 it was asked for wrongly."""
+
+import sys
+
+
+def main() -> None:
+    """Entry point: run the command; errors that a user can mend become one line."""
+    from drltrade.cli.app import app
+    from drltrade.errors import ConfigError, DrltradeError
+
+    try:
+        app()
+    except DrltradeError as error:
+        print(f"drltrade: {error}", file=sys.stderr)  # noqa: T201
+        sys.exit(2 if isinstance(error, ConfigError) else 1)

@@ -1,0 +1,117 @@
+"""The commands. Each loads what it needs when it runs, so that help is quick."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from drltrade.cli import catalogue
+
+app = typer.Typer(
+    name="drltrade",
+    help="Deep reinforcement learning for trading: train agents, backtest them, say if they are any good.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.add_typer(catalogue.data, name="data")
+app.add_typer(catalogue.envs, name="envs")
+app.add_typer(catalogue.agents, name="agents")
+
+Env = Annotated[str, typer.Option("--env", help="Env preset: a name from `drltrade envs`, or a file.")]
+AgentName = Annotated[
+    str, typer.Option("--agent", help="Agent preset: a name from `drltrade agents`, or a file.")
+]
+Assignments = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Override a key of a preset; may be repeated."),
+]
+Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+Period = Annotated[str, typer.Option(help="train, validation, test or all.")]
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option(help="Folder for the runs and the report.")] = Path("runs/demo"),
+    seeds: Annotated[int, typer.Option(min=1, help="Seeds per agent.")] = 3,
+) -> None:
+    """Train two agents on the S&P 500 of 1999-2012 and judge them on the years after."""
+    from drltrade.cli.trials import train_and_report
+    from drltrade.experiment.study import Trial
+
+    trials = [Trial("sp500-daily", agent, seed) for agent in DEMO_AGENTS for seed in range(seeds)]
+    train_and_report(trials, out, title="Two agents on the S&P 500, 2013-2018")
+
+
+DEMO_AGENTS = ("ppo-lstm", "dqn")
+
+
+@app.command()
+def train(
+    env: Env = "sp500-daily",
+    agent: AgentName = "ppo",
+    assignments: Assignments = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of everything random.")] = 0,
+    seeds: Annotated[
+        int | None, typer.Option(min=1, help="Train this many, from --seed up, and report them.")
+    ] = None,
+    device: Device = "auto",
+    run: Annotated[Path | None, typer.Option(help="Folder to create.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Train an agent on a market; the run folder keeps everything."""
+    from drltrade.cli import trials
+    from drltrade.experiment.presets import parse_assignments
+
+    overrides = parse_assignments(assignments or [])
+    if seeds is None:
+        trials.train_one(env, agent, seed, device, run, overrides, as_json)
+    else:
+        trials.train_several(env, agent, range(seed, seed + seeds), device, run, overrides)
+
+
+@app.command()
+def backtest(
+    run: Annotated[Path | None, typer.Option(help="Run folder whose policy to test.")] = None,
+    baseline: Annotated[
+        str | None, typer.Option(help="Or: buy-and-hold, flat, ma-cross, mean-reversion.")
+    ] = None,
+    targets: Annotated[
+        Path | None, typer.Option(help="Or: CSV of target weights; a time column, then the symbol.")
+    ] = None,
+    env: Annotated[
+        str | None, typer.Option(help="Env preset; a run has its own. Default sp500-daily.")
+    ] = None,
+    assignments: Assignments = None,
+    period: Period = "test",
+    report: Annotated[Path | None, typer.Option(help="Write an HTML report there.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Run a trained policy, a baseline or a table of targets over a period."""
+    from drltrade.cli.backtests import run_backtest
+    from drltrade.experiment.presets import parse_assignments
+
+    overrides: dict[str, Any] = parse_assignments(assignments or [])
+    run_backtest(run, baseline, targets, env, overrides, period, report, as_json)
+
+
+@app.command()
+def report(
+    runs: Annotated[list[Path], typer.Argument(help="Run folders, or folders that hold some.")],
+    out: Annotated[Path | None, typer.Option(help="Default: report.html in the first folder.")] = None,
+    period: Period = "test",
+    as_json: Json = False,
+) -> None:
+    """Write the HTML report of runs on one market, beside the baselines."""
+    from drltrade.cli.backtests import report_folders
+
+    report_folders(runs, out, period, as_json)
+
+
+@app.command()
+def doctor(as_json: Json = False) -> None:
+    """Check this installation: packages, data, presets, devices."""
+    from drltrade.cli.doctor import examine
+
+    examine(as_json)

@@ -1,0 +1,127 @@
+"""Backtests and reports from the command line."""
+
+import json
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, cast, get_args
+
+import pandas as pd
+from rich.console import Console
+
+from drltrade.atomic import write_atomic, write_json
+from drltrade.cli.results import print_results
+from drltrade.envs.config import PeriodName
+from drltrade.errors import ConfigError, DataError
+from drltrade.experiment.backtest import Backtest, backtest
+from drltrade.experiment.reporting import BENCHMARK, baseline_entries, report_runs
+from drltrade.experiment.run import Run, load_run
+from drltrade.report.summary import Entry, summary_table
+
+
+def run_backtest(
+    run: Path | None,
+    baseline: str | None,
+    targets: Path | None,
+    env: str | None,
+    overrides: dict[str, Any],
+    period: str,
+    report: Path | None,
+    as_json: bool,
+) -> None:
+    """Backtest exactly one of a run, a baseline or a table of targets."""
+    given = [subject for subject in (run, baseline, targets) if subject is not None]
+    if len(given) != 1:
+        raise ConfigError("give one of --run, --baseline and --targets")
+    if run is None:
+        env = env or "sp500-daily"
+    subject: Run | str | pd.DataFrame
+    if run is not None:
+        subject = load_run(run)
+    elif baseline is not None:
+        subject = baseline
+    else:
+        subject = _read_targets(cast(Path, targets))
+    result = backtest(subject, env=env, period=_period(period), **overrides)
+    if run is not None:
+        _keep(result, run / "backtests", period)
+    if report is not None:
+        result.report(report)
+    if as_json:
+        print(json.dumps(_plain(result.metrics())))  # noqa: T201
+        return
+    entry = Entry(result.name, (result,), "baseline" if baseline else "agent")
+    others = [] if result.name == BENCHMARK else baseline_entries(result.task, result.period, [BENCHMARK])
+    print_results([entry, *others], Console())
+    if report is not None:
+        Console().print(f"report: {report}", soft_wrap=True)
+
+
+def report_folders(folders: Sequence[Path], out: Path | None, period: str, as_json: bool) -> None:
+    """Report the runs in `folders`."""
+    runs = [load_run(path) for folder in folders for path in _run_folders(folder)]
+    path, entries = report_runs(runs, out or folders[0] / "report.html", period=_period(period))
+    if as_json:
+        rows = [_plain(row) for row in summary_table(entries, BENCHMARK)]
+        print(json.dumps({"report": str(path), "results": rows}))  # noqa: T201
+        return
+    console = Console()
+    print_results(entries, console)
+    console.print(f"\nreport: {path}", soft_wrap=True)
+
+
+def _run_folders(folder: Path) -> list[Path]:
+    if (folder / "config.json").is_file():
+        return [folder]
+    inner = sorted(path.parent for path in folder.glob("*/config.json"))
+    if not inner:
+        raise ConfigError(f"{folder}: no run there, and no folder in it holds one")
+    return inner
+
+
+def _keep(result: Backtest, folder: Path, period: str) -> None:
+    """Ledger, trades and metrics beside the run."""
+    frame, trips = result.to_frame(), result.trades()
+    write_atomic(folder / f"{period}.parquet", lambda path: frame.to_parquet(path))
+    write_atomic(folder / f"{period}_trades.csv", lambda path: trips.to_csv(path, index=False))
+    write_json(folder / f"{period}_metrics.json", _plain(result.metrics()))
+
+
+def _plain(values: dict[str, Any]) -> dict[str, Any]:
+    """NaN has no place in JSON."""
+    return {
+        key: None if isinstance(value, float) and math.isnan(value) else value
+        for key, value in values.items()
+    }
+
+
+def _period(name: str) -> PeriodName:
+    allowed = get_args(PeriodName)
+    if name not in allowed:
+        raise ConfigError(f"--period {name!r} is unknown; allowed: {', '.join(allowed)}")
+    return cast(PeriodName, name)
+
+
+def _read_targets(path: Path) -> pd.DataFrame:
+    try:
+        table = pd.read_csv(path)
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path}: {error}") from None
+    if len(table.columns) < 2:
+        raise DataError(f"{path}: a time column and a column of weights are needed")
+    name = table.columns[0]
+    try:
+        table[name] = pd.to_datetime(table[name], format="ISO8601")
+    except ValueError as error:
+        raise DataError(f"{path}, column {name!r}: {error}") from None
+    frame = table.set_index(name)
+    for column in frame.columns:
+        numbers = pd.to_numeric(frame[column], errors="coerce")
+        bad = numbers.isna() & frame[column].notna()
+        if bad.any():
+            row = int(bad.to_numpy().argmax())
+            raise DataError(
+                f"{path} line {row + 2}, column {column!r}: {frame[column].iloc[row]!r} is no number"
+            )
+        frame[column] = numbers
+    return frame

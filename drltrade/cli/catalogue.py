@@ -1,0 +1,128 @@
+"""`drltrade data`, `envs` and `agents`: what there is."""
+
+import json
+from typing import Annotated, Any
+
+import typer
+
+data = typer.Typer(help="Price data: list what there is, show one.", no_args_is_help=True)
+envs = typer.Typer(help="Env presets: list them (the default), show one, list the features.")
+agents = typer.Typer(help="Agent presets: list them (the default), show one.")
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+
+
+def show_table(title: str, rows: list[dict[str, Any]], as_json: bool) -> None:
+    """Print rows as a table, or as JSON."""
+    from rich.console import Console
+    from rich.table import Table
+
+    if as_json:
+        typer.echo(json.dumps(rows, indent=2, default=str))
+        return
+    table = Table(title=title, title_justify="left", header_style="bold")
+    for column in rows[0]:
+        table.add_column(column)
+    for row in rows:
+        table.add_row(*(str(value) for value in row.values()))
+    Console().print(table)
+
+
+@data.command("list")
+def list_data(as_json: Json = False) -> None:
+    """The embedded data sets."""
+    from drltrade.data.catalog import CATALOG
+
+    rows = [{"name": name, "description": entry.description} for name, entry in CATALOG.items()]
+    show_table("Embedded data", rows, as_json)
+
+
+@data.command("show")
+def show_data(
+    name: Annotated[str, typer.Argument(help="Name of a data set, or a CSV or parquet file.")],
+    as_json: Json = False,
+) -> None:
+    """Load a data set or file, check it, and say what is in it."""
+    from drltrade.data.catalog import load_bars
+
+    bars = load_bars(name)
+    rows = []
+    for symbol in bars.symbols:
+        frame = bars.frame(symbol)
+        rows.append(
+            {
+                "symbol": symbol,
+                "bars": len(frame),
+                "first": str(frame.index[0]),
+                "last": str(frame.index[-1]),
+                "first close": f"{frame['close'].iloc[0]:.6g}",
+                "last close": f"{frame['close'].iloc[-1]:.6g}",
+            }
+        )
+    about = f"{bars.source} | {bars.frequency} | adjustment: {bars.adjustment} | zone: {bars.zone}"
+    show_table(f"{about}\nsha256 {bars.sha256}", rows, as_json)
+
+
+@envs.callback(invoke_without_command=True)
+def list_envs(context: typer.Context, as_json: Json = False) -> None:
+    """Env presets: the workspace's, then those that came with drltrade."""
+    if context.invoked_subcommand is None:
+        _list_presets("envs", as_json)
+
+
+@envs.command("show")
+def show_env(name: Annotated[str, typer.Argument(help="Name or file of an env preset.")]) -> None:
+    """A preset with everything it leaves to the defaults."""
+    from drltrade.experiment.presets import resolve_env
+
+    typer.echo(json.dumps(resolve_env(name, {}).model_dump(mode="json"), indent=2))
+
+
+@envs.command("features")
+def list_features(as_json: Json = False) -> None:
+    """The features that a preset can declare."""
+    from drltrade.features.table import available_features
+
+    rows = [{"feature": name, "is": text} for name, text in available_features().items()]
+    show_table("Features", rows, as_json)
+
+
+@agents.callback(invoke_without_command=True)
+def list_agents(context: typer.Context, as_json: Json = False) -> None:
+    """Agent presets: the workspace's, then those that came with drltrade."""
+    if context.invoked_subcommand is None:
+        _list_presets("agents", as_json)
+
+
+@agents.command("show")
+def show_agent(
+    name: Annotated[str, typer.Argument(help="Name or file of an agent preset.")],
+    as_json: Json = False,
+) -> None:
+    """A preset's hyperparameters, those it leaves to the defaults too, and what they mean."""
+    from drltrade.experiment.presets import resolve_agent
+
+    preset = resolve_agent(name, {})
+    rows = [*_fields(preset.algorithm, ""), *_fields(preset.training, "training.")]
+    show_table(preset.description, rows, as_json)
+
+
+def _fields(settings: Any, prefix: str) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = []
+    for key, field in type(settings).model_fields.items():
+        value = getattr(settings, key)
+        if hasattr(type(value), "model_fields"):
+            rows += _fields(value, f"{prefix}{key}.")
+        else:
+            rows.append({"key": prefix + key, "value": value, "is": field.description or ""})
+    return rows
+
+
+def _list_presets(kind: Any, as_json: bool) -> None:
+    from drltrade.experiment.presets import list_presets, read_preset
+
+    rows = []
+    for name, path in list_presets(kind).items():
+        values, _ = read_preset(kind, name)
+        rows.append({"name": name, "description": values.get("description", ""), "file": path})
+    show_table(f"Presets in {kind}/", rows, as_json)

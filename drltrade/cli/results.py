@@ -1,0 +1,57 @@
+"""Results as a table in the terminal."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from drltrade.experiment.reporting import BENCHMARK
+from drltrade.report.summary import Entry, summary_table, verdicts
+
+COLUMNS = {
+    "total_return": ("total return", "{:+.1%}"),
+    "annual_return": ("a year", "{:+.1%}"),
+    "sharpe": ("Sharpe", "{:.2f}"),
+    "max_drawdown": ("max drawdown", "{:.1%}"),
+    "turnover": ("turnover/y", "{:.1f}"),
+    "exposure": ("exposure", "{:.0%}"),
+    "costs_paid": ("costs", "{:,.0f}"),
+}
+
+
+def print_results(entries: Sequence[Entry], console: Console) -> None:
+    """Print a row per agent and baseline (medians, ranges beneath) and the verdict."""
+    rows = summary_table(entries, BENCHMARK)
+    table = Table(
+        title="After costs", title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0)
+    )
+    table.add_column("", overflow="fold")
+    for label, _ in COLUMNS.values():
+        table.add_column(label, justify="right")
+    for row in rows:
+        style = "bold" if row["kind"] == "agent" else None
+        cells = [_cell(row, key, form) for key, (_, form) in COLUMNS.items()]
+        table.add_row(_name(row), *cells, style=style)
+    console.print(table)
+    for sentence in verdicts(entries, BENCHMARK):
+        console.print(f"- {sentence}", highlight=False)
+
+
+def _name(row: dict[str, Any]) -> str:
+    if row["kind"] == "agent" and row["seeds"] > 1:
+        return f"{row['name']}\n[dim]median of {row['seeds']} seeds[/dim]"
+    return str(row["name"])
+
+
+def _cell(row: dict[str, Any], key: str, form: str) -> str:
+    value = row[key]
+    if math.isnan(value):
+        return "-"
+    text = form.format(value)
+    if row["seeds"] > 1:
+        low, high = row[f"{key}_low"], row[f"{key}_high"]
+        text += f"\n[dim]{form.format(low)}[/dim]\n[dim]{form.format(high)}[/dim]"
+    return text

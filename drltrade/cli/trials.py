@@ -1,0 +1,131 @@
+"""Training from the command line: progress bars, then the table and the report."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    Progress,
+    TaskProgressColumn,
+    TextColumn,
+    TimeElapsedColumn,
+)
+
+from drltrade.cli.results import print_results
+from drltrade.errors import ConfigError
+from drltrade.experiment.presets import read_preset, resolve_agent, resolve_env, split_overrides
+from drltrade.experiment.reporting import report_runs
+from drltrade.experiment.run import train
+from drltrade.experiment.study import Trial, WatchTrial, run_trials
+
+FIGURES = {
+    "reward": ("reward/bar", "{:+.5f}"),
+    "loss": ("loss", "{:.3f}"),
+    "value_loss": ("value loss", "{:.2f}"),
+    "validation": ("validation", "{:+.3f}"),
+    "best_validation": ("best", "{:+.3f}"),
+    "steps_per_second": ("steps/s", "{:,.0f}"),
+}
+
+
+@contextmanager
+def progress_bars(totals: Mapping[str, int], console: Console) -> Iterator[WatchTrial]:
+    """A bar per trial with its latest figures; yields the function to be told of them."""
+    with Progress(
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=20),
+        TaskProgressColumn(),
+        TimeElapsedColumn(),
+        TextColumn("[dim]{task.fields[figures]}"),
+        console=console,
+    ) as progress:
+        bars = {
+            name: progress.add_task(name, total=total, figures="waiting", start=False)
+            for name, total in totals.items()
+        }
+        known: dict[str, dict[str, float]] = {name: {} for name in totals}
+
+        def watch(name: str, steps: int, figures: Mapping[str, float]) -> None:
+            known[name] |= figures
+            text = "  ".join(
+                f"{label} {form.format(known[name][key])}"
+                for key, (label, form) in FIGURES.items()
+                if key in known[name]
+            )
+            progress.start_task(bars[name])
+            progress.update(bars[name], completed=steps, figures=text)
+
+        yield watch
+
+
+def train_one(
+    env: str,
+    agent: str,
+    seed: int,
+    device: str,
+    run: Path | None,
+    overrides: dict[str, Any],
+    as_json: bool,
+) -> None:
+    """Train one trial in this process."""
+    total = _total_steps(env, agent, overrides)
+    name = Path(agent).stem
+    with progress_bars({name: total}, Console(stderr=True)) as watch:
+        finished = train(
+            env,
+            agent,
+            seed=seed,
+            device=device,
+            run=run,
+            watch=lambda steps, figures: watch(name, steps, figures),
+            **overrides,
+        )
+    outcome = finished.outcome
+    if as_json:
+        print(json.dumps({"run": str(finished.path), **outcome}))  # noqa: T201
+        return
+    stopped = " (stopped early: validation no longer improved)" if outcome["stopped_early"] else ""
+    Console().print(
+        f"{outcome['steps']:,} steps in {outcome['seconds']:.1f} s{stopped}; best validation log "
+        f"return {outcome['best_validation']:+.4f} after {outcome['best_steps']:,} steps\n"
+        f"run: {finished.path}\nnext: drltrade report {finished.path}"
+    )
+
+
+def train_several(
+    env: str,
+    agent: str,
+    seeds: Sequence[int],
+    device: str,
+    run: Path | None,
+    overrides: dict[str, Any],
+) -> None:
+    """Train several seeds in processes of their own, and report them together."""
+    folder = run or Path("runs") / f"{Path(env).stem}_{Path(agent).stem}"
+    trials = [Trial(env, agent, seed, device, overrides) for seed in seeds]
+    if any((folder / trial.name).exists() for trial in trials):
+        raise ConfigError(f"{folder} holds runs of these seeds already; name another with --run")
+    train_and_report(trials, folder)
+
+
+def train_and_report(trials: Sequence[Trial], folder: Path, title: str | None = None) -> None:
+    """Train trials side by side, print the table and write the report."""
+    console = Console()
+    totals = {t.name: _total_steps(t.env, t.agent, dict(t.overrides)) for t in trials}
+    with progress_bars(totals, console) as watch:
+        runs = run_trials(trials, folder, watch)
+    path, entries = report_runs(runs, folder / "report.html", title=title)
+    print_results(entries, console)
+    console.print(f"\nreport: {path}", soft_wrap=True)
+
+
+def _total_steps(env: str, agent: str, overrides: dict[str, Any]) -> int:
+    """Validates everything before anything is started."""
+    raw, _ = read_preset("agents", agent)
+    of_env, of_agent = split_overrides(overrides, raw)
+    resolve_env(env, of_env)
+    return resolve_agent(agent, of_agent).training.total_steps

@@ -1,0 +1,148 @@
+"""From runs and backtests to the report: who stands beside whom, and the settings to print."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from drltrade.backtest.baselines import BASELINES, random_targets
+from drltrade.backtest.engine import replay
+from drltrade.envs.config import PeriodName
+from drltrade.envs.task import Task
+from drltrade.errors import ConfigError
+from drltrade.experiment.backtest import Backtest, backtest
+from drltrade.experiment.run import Run
+from drltrade.report.html import write_report
+from drltrade.report.summary import Entry
+
+BENCHMARK = "buy-and-hold"
+RANDOM_PATHS = 100
+
+NOTE = (
+    "The agents were trained on {train}, their best checkpoints were chosen on {validation}, and "
+    "they are judged on {test}, which neither training nor choice has seen."
+)
+
+
+def baseline_entries(
+    task: Task, period: PeriodName, names: Sequence[str] = tuple(BASELINES)
+) -> list[Entry]:
+    """The rule-based baselines over the same bars."""
+    return [
+        Entry(name, (backtest(name, env=task, period=period),), "baseline") for name in names
+    ]
+
+
+def random_entry(task: Task, period: PeriodName, entry: Entry) -> Entry:
+    """Random paths that trade as much as `entry` does in the median of its seeds."""
+    turnover = float(np.median([ledger.turnover[1:].mean() for ledger in entry.ledgers]))
+    rows = task.rows(period)
+    generator = np.random.default_rng(0)
+    ledgers = tuple(
+        replay(
+            random_targets(len(rows) - 1, turnover, task.config, generator),
+            task.market,
+            rows,
+            task.config,
+        )
+        for _ in range(RANDOM_PATHS)
+    )
+    return Entry(f"random, turnover of {entry.name}", ledgers, "baseline")
+
+
+def agent_entries(runs: Sequence[Run], period: PeriodName) -> list[Entry]:
+    """One entry per agent preset, one ledger per seed."""
+    groups: dict[str, list[Run]] = {}
+    for run in sorted(runs, key=lambda run: (run.agent_name, run.seed)):
+        groups.setdefault(run.agent_name, []).append(run)
+    return [
+        Entry(
+            name,
+            tuple(backtest(run, period=period) for run in group),
+            "agent",
+            tuple(training_curve(run) for run in group),
+        )
+        for name, group in groups.items()
+    ]
+
+
+def training_curve(run: Run) -> pd.DataFrame:
+    """steps, train_reward (mean log return per bar), validation_return, loss where there is one."""
+    metrics = run.metrics()
+    names = {"reward": "train_reward", "loss": "loss", "policy_loss": "loss"}
+    columns = {"steps": metrics["steps"]}
+    columns |= {new: metrics[old] for old, new in names.items() if old in metrics}
+    columns["validation_return"] = np.expm1(metrics["validation"])
+    return pd.DataFrame(columns)
+
+
+def report_runs(
+    runs: Sequence[Run], path: Path, *, period: PeriodName = "test", title: str | None = None
+) -> tuple[Path, list[Entry]]:
+    """Report runs on one market beside the baselines; -> the file and what stands in it.
+
+    Raises:
+        ConfigError: no runs, or runs on different markets.
+    """
+    if not runs:
+        raise ConfigError("no runs to report")
+    first = runs[0]
+    for run in runs:
+        if run.env != first.env:
+            raise ConfigError(
+                f"{run.path} and {first.path} were made on different markets or costs: one report "
+                "compares agents on the same one"
+            )
+    agents = agent_entries(runs, period)
+    task = first.task
+    entries = [*agents, *baseline_entries(task, period)]
+    entries += [random_entry(task, period, agent) for agent in agents]
+    periods = first.env.periods
+    spans = {
+        name: f"{periods.span(name)[0]} to {periods.span(name)[1]}"
+        for name in ("train", "validation", "test")
+    }
+    notes = [NOTE.format(**spans)] if period == "test" else []
+    write_report(
+        path,
+        title=title or f"{', '.join(entry.name for entry in agents)} on {first.env_name}",
+        entries=entries,
+        benchmark=BENCHMARK,
+        settings=_settings(runs, period),
+        notes=notes,
+    )
+    return path, entries
+
+
+def report_backtest(result: Backtest, path: Path) -> Path:
+    """Report one backtest beside the baselines."""
+    task, period = result.task, result.period
+    entry = Entry(result.name, (result,), "agent")
+    settings = {"period": period, "env": task.config.model_dump(mode="json"), "data": _data(task)}
+    return write_report(
+        path,
+        title=f"{result.name} on {task.market.symbol}",
+        entries=[entry, *baseline_entries(task, period), random_entry(task, period, entry)],
+        benchmark=BENCHMARK,
+        settings=settings,
+    )
+
+
+def _data(task: Task) -> Mapping[str, Any]:
+    return {"source": task.source, "sha256": task.sha256}
+
+
+def _settings(runs: Sequence[Run], period: PeriodName) -> dict[str, Any]:
+    first = runs[0]
+    agents = {run.agent_name: run.agent.to_dict() for run in runs}
+    return {
+        "period": period,
+        "env": {"preset": first.env_name, **first.env.model_dump(mode="json")},
+        "agents": agents,
+        "trials": {
+            run.path.name: {"seed": run.seed, "device": run.device, **run.outcome} for run in runs
+        },
+        "made with": first.manifest,
+    }

@@ -1,0 +1,91 @@
+"""Several trials at once: every seed of every agent, each in a process of its own."""
+
+import multiprocessing
+import os
+import queue
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from drltrade.experiment.run import Run, load_run, train
+
+WatchTrial = Callable[[str, int, Mapping[str, float]], None]
+"""Told a trial's name, its environment steps so far and its latest figures."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One seed of one agent on one market."""
+
+    env: str
+    agent: str
+    seed: int
+    device: str = "auto"
+    overrides: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """Agent and seed; the run folder's name."""
+        return f"{Path(self.agent).stem}-seed{self.seed}"
+
+
+def run_trials(
+    trials: Sequence[Trial],
+    folder: Path,
+    watch: WatchTrial | None = None,
+    workers: int | None = None,
+) -> list[Run]:
+    """Train every trial into `folder/<trial name>`; -> the runs, in the order of `trials`.
+
+    As many at a time as there are CPU cores: for small networks a seed a core beats several cores
+    a seed. A trial's folder from an earlier study is replaced.
+
+    Raises:
+        Whatever a trial raised; the others are cancelled.
+    """
+    workers = min(workers or len(os.sched_getaffinity(0)), len(trials))
+    # Spawned, not forked: torch's and numba's threads do not survive a fork.
+    context = multiprocessing.get_context("spawn")
+    with context.Manager() as manager, ProcessPoolExecutor(workers, context) as pool:
+        messages = manager.Queue()
+        futures = [pool.submit(_train, trial, folder / trial.name, messages) for trial in trials]
+        try:
+            _relay(messages, futures, watch)
+            return [load_run(future.result()) for future in futures]
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def _relay(messages: Any, futures: Sequence[Future[Path]], watch: WatchTrial | None) -> None:
+    while True:
+        running = any(not future.done() for future in futures)
+        for future in futures:
+            if future.done():
+                future.result()
+        try:
+            while True:
+                name, steps, figures = messages.get(timeout=0.2 if running else 0)
+                if watch is not None:
+                    watch(name, steps, figures)
+        except queue.Empty:
+            if not running:
+                return
+
+
+def _train(trial: Trial, folder: Path, messages: Any) -> Path:
+    if (folder / "config.json").exists():
+        shutil.rmtree(folder)
+    train(
+        trial.env,
+        trial.agent,
+        seed=trial.seed,
+        device=trial.device,
+        run=folder,
+        watch=lambda steps, figures: messages.put((trial.name, steps, dict(figures))),
+        **trial.overrides,
+    )
+    return folder
