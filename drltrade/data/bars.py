@@ -1,0 +1,183 @@
+"""What every source hands on: checked, adjusted bars, and the check itself."""
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from drltrade.errors import DataError
+
+COLUMNS = ("open", "high", "low", "close", "volume")
+PRICES = COLUMNS[:4]
+
+#: Relative slack in comparing prices of one bar: adjustment and float32 files round them apart.
+SLACK = 1e-9
+
+_DAY = pd.Timedelta(days=1)
+_CALENDAR_DAYS_PER_YEAR = 365.25
+_TRADING_DAYS = {"exchange": 252.0, "every day": 365.0}
+
+
+@dataclass(frozen=True)
+class Bars:
+    """Price bars of one or more symbols at one frequency, checked and adjusted.
+
+    Attributes:
+        frames: per symbol a frame with float64 columns open, high, low, close (adjusted) and
+            volume (as published), indexed by `time`: naive labels, ascending, unique, each the END
+            of its bar in `zone`. The label of a daily bar is its session date, at midnight, and
+            stands for that session's close.
+        zone: IANA name of the time zone of the labels; None where the source does not say.
+        frequency: spacing of the labels: "1d", "1h", "30m", "1w", "1mo".
+        source: where the bars come from, for reports.
+        sha256: of the file's bytes.
+        adjustment: "full" (prices multiplied by adjusted close / close) or "as published".
+    """
+
+    frames: Mapping[str, pd.DataFrame]
+    zone: str | None
+    frequency: str
+    source: str
+    sha256: str
+    adjustment: str
+
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        """Names of the series, in the order of the source."""
+        return tuple(self.frames)
+
+    def frame(self, symbol: str) -> pd.DataFrame:
+        """Bars of one symbol [T rows: open, high, low, close, volume], a copy.
+
+        Raises:
+            DataError: there is no such symbol; names the ones there are.
+        """
+        if symbol not in self.frames:
+            close = difflib.get_close_matches(str(symbol).upper(), self.symbols, n=1)
+            hint = f"; did you mean {close[0]!r}?" if close else ""
+            raise DataError(
+                f"{self.source}: no symbol {symbol!r}{hint} (available: {', '.join(self.symbols)})"
+            )
+        return self.frames[symbol].copy()
+
+    @property
+    def periods_per_year(self) -> float:
+        """Bars in a year, by which a return or volatility per bar is annualised.
+
+        - daily: 252; or 365 for a market that is open on Saturdays and Sundays (each of the two
+          makes at least a twentieth of the dates),
+        - within the day: the median number of bars of a date, times those 252 or 365,
+        - weekly 52, monthly 12,
+        - any other spacing of a day or more: 365.25 days / the median spacing.
+        """
+        index = max(self.frames.values(), key=len).index
+        assert isinstance(index, pd.DatetimeIndex)
+        dates = index.normalize().value_counts()
+        weekday = dates.index.to_series().dt.day_of_week.to_numpy()
+        open_at_weekends = min(np.mean(weekday == 5), np.mean(weekday == 6)) >= 0.05
+        days = _TRADING_DAYS["every day" if open_at_weekends else "exchange"]
+        fixed = {"1d": days, "1w": 52.0, "1mo": 12.0}
+        if self.frequency in fixed:
+            return fixed[self.frequency]
+        spacing = median_spacing(index)
+        if spacing < _DAY:
+            return days * float(dates.median())
+        return _CALENDAR_DAYS_PER_YEAR * (_DAY / spacing)
+
+
+def median_spacing(index: pd.DatetimeIndex) -> pd.Timedelta:
+    """The median time between neighbouring labels."""
+    return pd.Timedelta(index.to_series().diff().median())
+
+
+def frequency_of(index: pd.DatetimeIndex) -> str:
+    """The median spacing of ascending labels in words: "15s", "30m", "1h", "1d", "1w", "1mo"."""
+    spacing = median_spacing(index)
+    if spacing <= 3 * _DAY and index.to_series().diff().min() == _DAY:
+        return "1d"  # a few sessions around a weekend have a median above a day
+    if spacing == 7 * _DAY:
+        return "1w"
+    if 28 * _DAY <= spacing <= 31 * _DAY:
+        return "1mo"
+    for unit, length in (("d", _DAY), ("h", pd.Timedelta(hours=1)), ("m", pd.Timedelta(minutes=1))):
+        if spacing % length == pd.Timedelta(0):
+            return f"{spacing // length}{unit}"
+    return f"{spacing.total_seconds():g}s"
+
+
+def check_frame(frame: pd.DataFrame, where: str, rows: NDArray[np.int64] | None = None) -> None:
+    """Refuse bars that cannot be true.
+
+    Args:
+        frame: columns open, high, low, close, volume as float64, indexed by naive bar time.
+        where: the file or source, for the error.
+        rows: the row each bar has in its file (the header of a CSV is line 1); without it, bars
+            are counted from 1.
+
+    Raises:
+        DataError: names the first bad row with its time, column and value, and how many more there
+            are, for: a missing value, a price that is not positive or not finite, a high below or a
+            low above another price, a negative volume, a time that does not increase; and for
+            fewer than two bars, or a volume of zero on every bar.
+    """
+    if len(frame) < 2:
+        raise DataError(f"{where}: {len(frame)} bars, at least 2 are needed")
+    faults = _time_faults(frame.index.to_numpy()) + _value_faults(frame) + _range_faults(frame)
+    bad = np.logical_or.reduce([mask for mask, _ in faults])
+    if bad.any():
+        numbers = np.arange(1, len(frame) + 1) if rows is None else rows
+        i = int(np.argmax(bad))
+        text = next(text for mask, text in faults if mask[i])
+        values: dict[str, Any] = {name: frame[name].iloc[i] for name in COLUMNS}
+        found = text.format(previous=frame.index[i - 1], previous_row=numbers[i - 1], **values)
+        more = f" (and {bad.sum() - 1} more bad rows)" if bad.sum() > 1 else ""
+        raise DataError(f"{where}, row {numbers[i]} ({frame.index[i]}): {found}{more}")
+    if not frame["volume"].to_numpy().any():
+        raise DataError(f"{where}: volume is zero on every row, so no bar can be traded on")
+
+
+# A fault is a mask over the rows and a text, into which the values of the row are put.
+Fault: TypeAlias = tuple[NDArray[np.bool_], str]
+
+
+def _time_faults(times: NDArray[Any]) -> list[Fault]:
+    same = np.zeros(len(times), dtype=np.bool_)
+    same[1:] = times[1:] == times[:-1]
+    not_later = np.zeros(len(times), dtype=np.bool_)
+    not_later[1:] = ~(times[1:] > times[:-1])
+    return [
+        (np.isnat(times), "time is missing"),
+        (same, "time is a duplicate of row {previous_row}"),
+        (not_later, "time is not after {previous} of row {previous_row}"),
+    ]
+
+
+def _value_faults(frame: pd.DataFrame) -> list[Fault]:
+    faults: list[Fault] = []
+    for name in COLUMNS:
+        values = frame[name].to_numpy(np.float64)
+        faults.append((np.isnan(values), f"{name} is missing (NaN)"))
+        faults.append((np.isinf(values), f"{name} = {{{name}}} is not finite"))
+        if name == "volume":
+            faults.append((values < 0, "volume = {volume:.12g} is negative"))
+        else:
+            faults.append((values <= 0, f"{name} = {{{name}:.12g}} is not positive"))
+    return faults
+
+
+def _range_faults(frame: pd.DataFrame) -> list[Fault]:
+    faults: list[Fault] = []
+    for extreme, sign, word in (("high", 1.0, "below"), ("low", -1.0, "above")):
+        bound = frame[extreme].to_numpy(np.float64)
+        for name in PRICES:
+            price = frame[name].to_numpy(np.float64)
+            with np.errstate(invalid="ignore"):  # infinities have a fault of their own
+                wrong = sign * (price - bound) > SLACK * np.abs(price)
+            faults.append(
+                (wrong, f"{extreme} = {{{extreme}:.12g}} is {word} {name} = {{{name}:.12g}}")
+            )
+    return faults

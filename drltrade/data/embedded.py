@@ -1,0 +1,37 @@
+"""Real daily prices that come with drltrade, so that everything runs without a download."""
+
+import importlib.util
+from dataclasses import replace
+from pathlib import Path
+
+from drltrade.data.bars import Bars
+from drltrade.data.files import read_bars
+from drltrade.errors import DataError
+from drltrade.workspace import packaged
+
+_ZONE = "America/New_York"
+
+
+def us5() -> Bars:
+    """AAPL, FB, GOOG, IBM and MSFT, daily, 2000-03-01 to 2013-03-01, fully adjusted."""
+    bars = read_bars(packaged("data") / "us5.parquet", zone=_ZONE)
+    return replace(bars, source="us5: Quandl WIKI, from bokeh_sampledata 2026.1")
+
+
+def sp500() -> Bars:
+    """The S&P 500 index (symbol SP500), daily, 1999-01-04 to 2018-12-31."""
+    return _from_arch("sp500", "SP500")
+
+
+def nasdaq() -> Bars:
+    """The Nasdaq Composite index (symbol NASDAQ), daily, 1999-01-04 to 2018-12-31."""
+    return _from_arch("nasdaq", "NASDAQ")
+
+
+def _from_arch(name: str, symbol: str) -> Bars:
+    # The file that `arch.data.<name>.load()` reads, without importing arch, which takes a second.
+    package = importlib.util.find_spec("arch")
+    if package is None or package.origin is None:
+        raise DataError(f"{name}: the package arch, which carries this data, is not installed")
+    path = Path(package.origin).parent / "data" / name / f"{name}.csv.gz"
+    return replace(read_bars(path, zone=_ZONE, symbol=symbol), source=f"{name}: package arch")

@@ -1,0 +1,1 @@
+"""Causal features of price bars, their scaler, and the audit that proves them causal."""

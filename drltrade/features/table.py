@@ -1,0 +1,141 @@
+"""A declared list of features, such as ["log_return(1)", "rsi(14)"], made into a table."""
+
+import difflib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from drltrade.errors import ConfigError, DataError
+from drltrade.features.indicators import Floats
+from drltrade.features.registry import FEATURES, Number, Parameter
+
+
+@dataclass(frozen=True)
+class Feature:
+    """One declared feature, with every parameter filled in."""
+
+    name: str
+    values: tuple[Number, ...]
+
+    def __str__(self) -> str:
+        return f"{self.name}({', '.join(f'{value:g}' for value in self.values)})"
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of the columns: "rsi(14)", or "weekday_sin", "weekday_cos"."""
+        label = str(self) if self.values else self.name
+        return tuple(f"{label}_{part}" for part in FEATURES[self.name].columns) or (label,)
+
+    @property
+    def warm_up(self) -> int:
+        """Bars before the first value."""
+        return FEATURES[self.name].warm_up(*self.values)
+
+
+def available_features() -> dict[str, str]:
+    """Each feature as one declares it with its defaults, and what it is and takes."""
+    lines = {}
+    for name, kind in FEATURES.items():
+        feature = Feature(name, tuple(parameter.default for parameter in kind.parameters))
+        takes = "; ".join(str(parameter) for parameter in kind.parameters)
+        lines[str(feature)] = f"{kind.description} ({takes})" if takes else kind.description
+    return lines
+
+
+def parse_feature(text: str) -> Feature:
+    """Read one declaration: "rsi(14)"; parameters left out from the right take their defaults.
+
+    Raises:
+        ConfigError: names the text, what is wrong with it, and what is allowed.
+    """
+    match = re.fullmatch(r"\s*(\w+)\s*(?:\(([^()]*)\))?\s*", text)
+    if match is None:
+        raise ConfigError(
+            f"feature {text!r}: write it as a name and its numbers, such as 'rsi(14)'"
+        )
+    name, inside = match[1], (match[2] or "").strip()
+    if name not in FEATURES:
+        close = difflib.get_close_matches(name, FEATURES, n=1)
+        hint = f"; did you mean {close[0]!r}?" if close else ""
+        raise ConfigError(f"feature {text!r} is unknown{hint} (available: {', '.join(FEATURES)})")
+    kind = FEATURES[name]
+    given = [part.strip() for part in inside.split(",")] if inside else []
+    allowed = "; ".join(str(parameter) for parameter in kind.parameters) or "no parameters"
+    if len(given) > len(kind.parameters):
+        raise ConfigError(f"feature {text!r}: {len(given)} parameters; {name} takes {allowed}")
+    values = tuple(
+        _parse_value(part, parameter, text)
+        for part, parameter in zip(given, kind.parameters, strict=False)
+    ) + tuple(parameter.default for parameter in kind.parameters[len(given) :])
+    wrong = kind.rule(*values)
+    if wrong:
+        raise ConfigError(f"feature {text!r}: {wrong}")
+    return Feature(name, values)
+
+
+def _parse_value(part: str, parameter: Parameter, text: str) -> Number:
+    try:
+        value = int(part) if parameter.whole else float(part)
+    except ValueError:
+        value = float("nan")
+    if not parameter.minimum <= value < float("inf"):
+        raise ConfigError(f"feature {text!r}: {parameter.name} = {part!r}; allowed is {parameter}")
+    return value
+
+
+def parse_features(declared: Sequence[str]) -> tuple[Feature, ...]:
+    """Read a list of declarations.
+
+    Raises:
+        ConfigError: the list is empty, or has the same feature twice, or a bad declaration.
+    """
+    if isinstance(declared, str) or not declared:
+        raise ConfigError(f"features = {declared!r}: declare a list of at least one, ['rsi(14)']")
+    seen: dict[Feature, str] = {}
+    for text in declared:
+        feature = parse_feature(text)
+        if feature in seen:
+            raise ConfigError(f"feature {text!r} is declared twice (first as {seen[feature]!r})")
+        seen[feature] = text
+    return tuple(seen)
+
+
+def feature_table(frame: pd.DataFrame, declared: Sequence[str]) -> pd.DataFrame:
+    """Compute declared features of one symbol's bars.
+
+    Args:
+        frame: bars [T], columns open, high, low, close, volume, indexed by bar time.
+        declared: such as ["log_return(1)", "rsi(14)", "weekday()"].
+
+    Returns:
+        float64 table [T - warm-up, F], dimensionless; its first row is the first bar on which every
+        feature has its value. Row t depends on bars up to t alone.
+
+    Raises:
+        ConfigError: the list is wrong.
+        DataError: too few bars, a column is missing, or a feature is not finite after its warm-up.
+    """
+    features = parse_features(declared)
+    missing = [name for name in ("high", "low", "close", "volume") if name not in frame]
+    if missing:
+        raise DataError(f"features: bars lack the column {', '.join(missing)}")
+    slowest = max(features, key=lambda feature: feature.warm_up)
+    if len(frame) <= slowest.warm_up:
+        raise DataError(
+            f"features: {len(frame)} bars, but {slowest} has its first value at bar "
+            f"{slowest.warm_up + 1}: at least that many are needed"
+        )
+    arrays: dict[str, Floats] = {}
+    for feature in features:
+        computed = FEATURES[feature.name].compute(frame, *feature.values)
+        arrays.update(zip(feature.columns, computed, strict=True))
+    table = pd.DataFrame(arrays, index=frame.index).iloc[slowest.warm_up :]
+    wrong = ~np.isfinite(table.to_numpy())
+    if wrong.any():
+        row, column = (int(i) for i in np.argwhere(wrong)[0])
+        value = float(table.to_numpy()[row, column])
+        raise DataError(f"features: {table.columns[column]} = {value} at {table.index[row]}")
+    return table
