@@ -16,7 +16,7 @@ COLUMNS = {
     "annual_return": ("a year", "{:+.1%}"),
     "sharpe": ("Sharpe", "{:.2f}"),
     "max_drawdown": ("max drawdown", "{:.1%}"),
-    "turnover": ("turnover/y", "{:.1f}"),
+    "turnover": ("turnover", "{:.1f}"),
     "exposure": ("exposure", "{:.0%}"),
     "costs_paid": ("costs", "{:,.0f}"),
 }
@@ -26,9 +26,9 @@ def print_results(entries: Sequence[Entry], console: Console) -> None:
     """Print a row per agent and baseline (medians, ranges beneath) and the verdict."""
     rows = summary_table(entries, BENCHMARK)
     table = Table(
-        title="After costs", title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0)
+        title="After costs; for several seeds or paths the median, and the range of the total return", title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0)
     )
-    table.add_column("", overflow="fold")
+    table.add_column("", overflow="fold", max_width=22)
     for label, _ in COLUMNS.values():
         table.add_column(label, justify="right")
     for row in rows:
@@ -51,7 +51,7 @@ def _cell(row: dict[str, Any], key: str, form: str) -> str:
     if math.isnan(value):
         return "-"
     text = form.format(value)
-    if row["seeds"] > 1:
+    if key == "total_return" and row["seeds"] > 1:
         low, high = row[f"{key}_low"], row[f"{key}_high"]
-        text += f"\n[dim]{form.format(low)}[/dim]\n[dim]{form.format(high)}[/dim]"
+        text += f"\n[dim]{form.format(low)} .. {form.format(high)}[/dim]"
     return text
