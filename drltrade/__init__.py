@@ -1,7 +1,7 @@
 """Deep reinforcement learning for trading: exact markets, agents that learn, honest backtests.
 
-The names below are loaded when they are first used, so that `import drltrade` stays quick. Importing
-the package makes `gymnasium.make("drltrade/Trading-v0")` work.
+The names below are loaded when they are first used, so that `import drltrade` stays quick.
+Importing the package makes `gymnasium.make("drltrade/Trading-v0")` work.
 """
 
 import importlib

@@ -9,7 +9,7 @@ from typing import Any
 
 
 def write_atomic(path: Path, write: Callable[[Path], object]) -> None:
-    """Call `write` with a temporary path beside `path`, make it durable, then rename it to `path`."""
+    """Call `write` with a temporary path beside `path`, make that durable, rename it to `path`."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=path.suffix)
     os.close(handle)

@@ -6,7 +6,7 @@ class DrltradeError(Exception):
 
 
 class ConfigError(DrltradeError, ValueError):
-    """A preset, an override or an argument is wrong: names the key, the value and what is allowed."""
+    """A preset, an override or an argument is wrong: names the key, the value, what is allowed."""
 
 
 class DataError(DrltradeError, ValueError):

@@ -1,4 +1,4 @@
-"""Make `gymnasium.make("drltrade/Trading-v0")` work without importing Gymnasium for those who don't.
+"""Make `gymnasium.make("drltrade/Trading-v0")` work, without importing Gymnasium for nothing.
 
 Gymnasium takes longer to import than the `drltrade` command may take to answer, and it has no entry
 point for the environments of other packages. So the ids are registered at once where Gymnasium is

@@ -1,4 +1,4 @@
-"""Deep Q-learning (Mnih et al. 2015) on the batched market; double, dueling and n-step as options."""
+"""Deep Q-learning (Mnih et al. 2015) on the batched market; double, dueling, n-step as options."""
 
 import copy
 from collections.abc import Mapping
@@ -145,9 +145,7 @@ class DQN:
     def _update(self) -> Tensor:
         """One gradient step; -> loss."""
         config = self.config
-        batch = self._replay.sample(
-            config.batch_size, config.n_step, config.gamma, self._generator
-        )
+        batch = self._replay.sample(config.batch_size, config.n_step, config.gamma, self._generator)
         with torch.no_grad():
             embedding = self._view.embed(self._target.encoder, batch.next_t)
             next_target = self._target.values(embedding, batch.next_account)
@@ -159,11 +157,9 @@ class DQN:
                 batch.reward, batch.discount, next_online, next_target, config.double
             )
         values = self.network.values(self._view.embed(self.network.encoder, batch.t), batch.account)
-        loss = temporal_difference_loss(
-            values.gather(1, batch.action[:, None]).squeeze(1), target
-        )
+        loss = temporal_difference_loss(values.gather(1, batch.action[:, None]).squeeze(1), target)
         self._optimizer.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(self.network.parameters(), config.max_grad_norm)
         self._optimizer.step()
         with torch.no_grad():

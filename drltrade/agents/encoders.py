@@ -95,7 +95,8 @@ def initialise(module: nn.Module, generator: torch.Generator, head_gain: float =
     """Orthogonal weights of gain sqrt(2) (heads: `head_gain`), zero biases.
 
     As is customary for policy gradients (Andrychowicz et al. 2021, "What matters in on-policy
-    reinforcement learning?"). Biases of an LSTM's forget gates start at one (Jozefowicz et al. 2015).
+    reinforcement learning?"). An LSTM's forget gates start with a bias of one (Jozefowicz et al.
+    2015).
     """
     for name, parameter in module.named_parameters():
         with torch.no_grad():

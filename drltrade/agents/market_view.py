@@ -29,8 +29,8 @@ class MarketView:
         """
         if t.numel() >= self.bars:
             return self.table(encoder)[t - self.rows[0]]
-        flat: Tensor = encoder(self._windows[t.flatten() - self._offset])
-        return flat.unflatten(0, t.shape) if t.dim() > 1 else flat
+        embeddings: Tensor = encoder(self._windows[t - self._offset])
+        return embeddings
 
     def table(self, encoder: nn.Module) -> Tensor:
         """[bars, E] embedding of every bar of the period; row 0 belongs to `rows[0]`."""

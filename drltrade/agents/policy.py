@@ -11,7 +11,7 @@ from drltrade.envs.observations import split
 
 
 class NetworkPolicy:
-    """Encoder, tower and choice; see `agents.agent.PriceTakerPolicy`. Runs where the weights are."""
+    """Encoder, tower and choice: an `agents.agent.PriceTakerPolicy`. Runs where its weights are."""
 
     def __init__(
         self,

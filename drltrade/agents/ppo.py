@@ -166,7 +166,7 @@ class PPO:
         updates = 0
         for _ in range(config.n_epochs):
             order = torch.randperm(count, generator=self._generator, device=self.device)
-            for index in order.split(config.batch_size):
+            for index in torch.split(order, config.batch_size):
                 batch = Rollout(*(field[index] for field in flat))
                 embedding = self._view.embed(self.network.encoder, batch.t)
                 outputs = self.network.act(embedding, batch.account)
@@ -181,7 +181,7 @@ class PPO:
                 entropy = self.head.entropy(outputs)
                 loss = policy_loss + config.vf_coef * value_loss - config.ent_coef * entropy
                 self._optimizer.zero_grad()
-                loss.backward()
+                loss.backward()  # type: ignore[no-untyped-call]
                 nn.utils.clip_grad_norm_(self._parameters, config.max_grad_norm)
                 self._optimizer.step()
                 with torch.no_grad():

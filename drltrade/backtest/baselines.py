@@ -49,7 +49,8 @@ def mean_reversion(
     stance[np.sign(distance) != np.sign(distance.shift(1))] = 0.0
     stance[distance > width] = low
     stance[distance < -width] = high
-    return stance.ffill().fillna(0.0).to_numpy()[rows[0] : rows[-1]]
+    path: Floats = stance.ffill().fillna(0.0).to_numpy(np.float64)[rows[0] : rows[-1]]
+    return path
 
 
 Rule = Callable[[Floats, range, float, float], Floats]

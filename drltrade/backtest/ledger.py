@@ -12,7 +12,7 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Ledger:
-    """The account at the close of each bar; row 0 is the first decision, before anything was traded.
+    """The account at the close of each bar; row 0 is the first decision, before any trade.
 
     With T steps and N assets. Row t > 0 holds what happened after the close of row t - 1 up to the
     close of row t, and the account as it then stood.
@@ -36,7 +36,7 @@ class Ledger:
     costs: Mapping[str, Floats]
     """Part -> [T + 1] money paid in this row: commission, fixed, slippage, borrow, financing."""
     targets: Floats
-    """[T + 1, N] weight decided at the close of the row; NaN: hold. The last row decides nothing."""
+    """[T + 1, N] weight decided at the close of the row; NaN holds. The last row has none."""
     fill: str
     """The fill rule: next_open, next_close or same_close."""
     periods_per_year: float
@@ -51,7 +51,8 @@ class Ledger:
     @property
     def total_cost(self) -> Floats:
         """[T + 1] money paid in each row, all parts together."""
-        return np.sum(list(self.costs.values()), axis=0)
+        total: Floats = np.sum(list(self.costs.values()), axis=0)
+        return total
 
     @property
     def returns(self) -> Floats:
@@ -59,7 +60,7 @@ class Ledger:
         return self.equity[1:] / self.equity[:-1] - 1.0
 
     def to_frame(self) -> pd.DataFrame:
-        """Indexed by bar time: equity, cash, weight_*, units_*, turnover and one cost_* per part."""
+        """Indexed by bar time: equity, cash, weight_*, units_*, turnover, one cost_* per part."""
         columns: dict[str, Floats] = {"equity": self.equity, "cash": self.cash}
         columns |= {f"weight_{s}": self.weights[:, i] for i, s in enumerate(self.symbols)}
         columns |= {f"units_{s}": self.units[:, i] for i, s in enumerate(self.symbols)}

@@ -9,7 +9,7 @@ from drltrade.cli import catalogue
 
 app = typer.Typer(
     name="drltrade",
-    help="Deep reinforcement learning for trading: train agents, backtest them, say if they are any good.",
+    help="Deep reinforcement learning for trading: train agents, backtest them, judge them.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -18,7 +18,9 @@ app.add_typer(catalogue.data, name="data")
 app.add_typer(catalogue.envs, name="envs")
 app.add_typer(catalogue.agents, name="agents")
 
-Env = Annotated[str, typer.Option("--env", help="Env preset: a name from `drltrade envs`, or a file.")]
+Env = Annotated[
+    str, typer.Option("--env", help="Env preset: a name from `drltrade envs`, or a file.")
+]
 AgentName = Annotated[
     str, typer.Option("--agent", help="Agent preset: a name from `drltrade agents`, or a file.")
 ]
@@ -33,7 +35,9 @@ Period = Annotated[str, typer.Option(help="train, validation, test or all.")]
 
 @app.command()
 def demo(
-    out: Annotated[Path, typer.Option(help="Folder for the runs and the report.")] = Path("runs/demo"),
+    out: Annotated[Path, typer.Option(help="Folder for the runs and the report.")] = Path(
+        "runs/demo"
+    ),
     seeds: Annotated[int, typer.Option(min=1, help="Seeds per agent.")] = 3,
 ) -> None:
     """Train two agents on the S&P 500 of 1999-2012 and judge them on the years after."""
@@ -99,7 +103,9 @@ def backtest(
 @app.command()
 def report(
     runs: Annotated[list[Path], typer.Argument(help="Run folders, or folders that hold some.")],
-    out: Annotated[Path | None, typer.Option(help="Default: report.html in the first folder.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Default: report.html in the first folder.")
+    ] = None,
     period: Period = "test",
     as_json: Json = False,
 ) -> None:

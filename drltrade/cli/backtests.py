@@ -51,7 +51,11 @@ def run_backtest(
         print(json.dumps(_plain(result.metrics())))  # noqa: T201
         return
     entry = Entry(result.name, (result,), "baseline" if baseline else "agent")
-    others = [] if result.name == BENCHMARK else baseline_entries(result.task, result.period, [BENCHMARK])
+    others = (
+        []
+        if result.name == BENCHMARK
+        else baseline_entries(result.task, result.period, [BENCHMARK])
+    )
     print_results([entry, *others], Console())
     if report is not None:
         Console().print(f"report: {report}", soft_wrap=True)
@@ -120,8 +124,7 @@ def _read_targets(path: Path) -> pd.DataFrame:
         bad = numbers.isna() & frame[column].notna()
         if bad.any():
             row = int(bad.to_numpy().argmax())
-            raise DataError(
-                f"{path} line {row + 2}, column {column!r}: {frame[column].iloc[row]!r} is no number"
-            )
+            value = frame[column].iloc[row]
+            raise DataError(f"{path} line {row + 2}, column {column!r}: {value!r} is no number")
         frame[column] = numbers
     return frame

@@ -32,7 +32,9 @@ def _python() -> str:
 
 
 def _packages() -> str:
-    from drltrade.experiment.manifest import PACKAGES, version
+    from importlib.metadata import version
+
+    from drltrade.experiment.manifest import PACKAGES
 
     return ", ".join(f"{name} {version(name)}" for name in PACKAGES)
 
@@ -71,7 +73,9 @@ def _market() -> str:
     from drltrade.experiment.backtest import backtest
 
     result = backtest("buy-and-hold", env="sp500-daily")
-    return f"buy-and-hold on sp500-daily: {result.metrics()['total_return']:+.1%} in the test period"
+    return (
+        f"buy-and-hold on sp500-daily: {result.metrics()['total_return']:+.1%} in the test period"
+    )
 
 
 def _workspace() -> str:

@@ -25,9 +25,8 @@ COLUMNS = {
 def print_results(entries: Sequence[Entry], console: Console) -> None:
     """Print a row per agent and baseline (medians, ranges beneath) and the verdict."""
     rows = summary_table(entries, BENCHMARK)
-    table = Table(
-        title="After costs; for several seeds or paths the median, and the range of the total return", title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0)
-    )
+    title = "After costs. Of several seeds or paths: the median, and the range of the total return."
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     table.add_column("", overflow="fold", max_width=22)
     for label, _ in COLUMNS.values():
         table.add_column(label, justify="right")

@@ -1,5 +1,6 @@
 """What an env preset says: the keys of `envs/*.toml` and the keywords of `gymnasium.make`."""
 
+import itertools
 from datetime import date
 from typing import Literal
 
@@ -41,7 +42,7 @@ class Periods(Settings):
     @model_validator(mode="after")
     def _in_order(self) -> "Periods":
         ends = (*self.train, *self.validation, *self.test)
-        for before, after in zip(ends[:-1], ends[1:], strict=True):
+        for before, after in itertools.pairwise(ends):
             if after <= before:
                 raise ValueError(
                     "train, validation and test must follow one another without overlap, each "

@@ -13,11 +13,7 @@ from drltrade.market.simulator import ACCOUNT_FEATURES
 
 
 def flat_windows(features: NDArray[np.float32], window: int) -> NDArray[np.float32]:
-    """[T, F] -> read-only view [T, window * F] whose row t ends with bar t.
-
-    The first window - 1 rows have no full window behind them and hold zeros (a copy of those only
-    would be needed, so they are not addressable: row t of the view starts at bar window - 1).
-    """
+    """[T, F] -> read-only view [T - window + 1, window * F]; row i covers bars i .. i+window-1."""
     count = features.shape[1]
     flat = np.ascontiguousarray(features).reshape(-1)
     return np.lib.stride_tricks.sliding_window_view(flat, window * count)[::count]
@@ -36,5 +32,6 @@ def windows(features: Tensor, window: int) -> Tensor:
 def split(observation: NDArray[np.float32], shape: tuple[int, int]) -> tuple[Tensor, Tensor]:
     """Flat observations [..., window * F + 4] -> (windows [..., window, F], account [..., 4])."""
     tensor = torch.from_numpy(observation)
-    market = tensor[..., :-ACCOUNT_FEATURES].unflatten(-1, shape)
+    market = tensor[..., :-ACCOUNT_FEATURES]
+    market = market.reshape(*market.shape[:-1], *shape)
     return market, tensor[..., -ACCOUNT_FEATURES:]

@@ -1,4 +1,4 @@
-"""A market made ready for an agent: bars, features, a scaler fitted on the training period alone."""
+"""A market made ready for an agent: bars, features, a scaler fitted on the train period alone."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -50,8 +50,8 @@ class Task:
             inside = (table.index >= str(start)) & (table.index < _day_after(end))
             if inside.sum() < 2:
                 raise ConfigError(
-                    f"the train period {start} .. {end} holds no bars of {symbol} from {bars.source}"
-                    f" (after warm-up: {table.index[0].date()} .. {table.index[-1].date()})"
+                    f"the train period {start} .. {end} holds no bars of {symbol} from "
+                    f"{bars.source} (after warm-up: {table.index[0].date()} .. {table.index[-1].date()})"
                 )
             scaler = Scaler.fit(table[inside])
         market = Market.build(symbol, frame, table, scaler, bars.periods_per_year)
@@ -91,7 +91,9 @@ class Task:
 
 def _only_symbol(bars: Bars, name: str) -> str:
     if len(bars.symbols) > 1:
-        raise ConfigError(f"data {name!r} holds {', '.join(bars.symbols)}: set symbol to one of them")
+        raise ConfigError(
+            f"data {name!r} holds {', '.join(bars.symbols)}: set symbol to one of them"
+        )
     return bars.symbols[0]
 
 

@@ -1,14 +1,14 @@
 """`drltrade/Trading-v0`: one account, one asset, one decision a bar."""
 
 import math
-from typing import Any, ClassVar, SupportsFloat
+from typing import Any, SupportsFloat
 
 import gymnasium
 import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from drltrade.envs.config import PeriodName, TradingConfig
+from drltrade.envs.config import TradingConfig
 from drltrade.envs.observations import flat_windows
 from drltrade.envs.task import Task
 from drltrade.market.account import OBSERVED_BOUND, RUIN, SCALAR, Step, make_rule
@@ -25,8 +25,7 @@ COST_PARTS = Step._fields[4:9]
 class TradingEnv(gymnasium.Env[Observation, Any]):
     """Trade one asset, bar by bar.
 
-    **Action.** With `positions` (the default, [-1, 0, 1]): `Discrete`, the index of a target weight.
-    With `position_range`: `Box` of shape (1,), the target weight itself. A target is the signed
+    **Action.** With `positions` (default [-1, 0, 1]): `Discrete`, the index of a target weight. With `position_range`: `Box` of shape (1,), the target weight itself. A target is the signed
     fraction of post-cost equity to hold after the fill; between trades it drifts with the price.
 
     **Observation.** float32, flat: the last `window` bars of scaled features, oldest first, then
@@ -49,7 +48,7 @@ class TradingEnv(gymnasium.Env[Observation, Any]):
         ConfigError: a key or value is wrong. DataError: the price file is.
     """
 
-    metadata: ClassVar[dict[str, Any]] = {"render_modes": []}
+    metadata: dict[str, Any] = {"render_modes": []}  # noqa: RUF012 (Gymnasium's own form)
 
     def __init__(
         self, task: Task | None = None, *, render_mode: None = None, **settings: Any
@@ -97,9 +96,9 @@ class TradingEnv(gymnasium.Env[Observation, Any]):
     ) -> tuple[Observation, dict[str, Any]]:
         """Start an episode with a fresh account; see `gymnasium.Env.reset`."""
         super().reset(seed=seed)
-        last_start = self._rows[-1] - self._length
-        first = self._rows[0]
-        self._t = int(self.np_random.integers(first, last_start + 1)) if last_start > first else first
+        choices = len(self._rows) - self._length
+        skip = int(self.np_random.integers(choices)) if choices > 1 else 0
+        self._t = self._rows[0] + skip
         self.first_row, self.last_row = self._t, self._t + self._length
         self._equity = self._cash = self._peak = self.config.initial_equity
         self._units = self._entry = self._age = 0.0
@@ -116,12 +115,11 @@ class TradingEnv(gymnasium.Env[Observation, Any]):
             return weight
         if not 0 <= action < len(self._positions):
             raise ValueError(f"action {action!r}: 0 .. {len(self._positions) - 1} are allowed")
-        return self._positions[action]
+        chosen: float = self._positions[action]
+        return chosen
 
-    def step(
-        self, action: Any
-    ) -> tuple[Observation, SupportsFloat, bool, bool, dict[str, Any]]:
-        """Decide at the close of this bar, go to the close of the next; see `gymnasium.Env.step`."""
+    def step(self, action: Any) -> tuple[Observation, SupportsFloat, bool, bool, dict[str, Any]]:
+        """Decide at this bar's close, go to the close of the next; see `gymnasium.Env.step`."""
         t = self._t
         price, close, next_close = self._fill_price[t], self._close[t], self._close[t + 1]
         step = self._rule.step(

@@ -86,7 +86,7 @@ def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> Values:
 
 
 def parse_assignments(assignments: Sequence[str]) -> Values:
-    """["costs.commission_bps=5", ...] -> nested values; each value is read as TOML, else as text."""
+    """["costs.commission_bps=5", ...] -> nested values, each read as TOML, else as text."""
     values: Values = {}
     for text in assignments:
         key, equals, raw = text.partition("=")

@@ -30,9 +30,7 @@ def baseline_entries(
     task: Task, period: PeriodName, names: Sequence[str] = tuple(BASELINES)
 ) -> list[Entry]:
     """The rule-based baselines over the same bars."""
-    return [
-        Entry(name, (backtest(name, env=task, period=period),), "baseline") for name in names
-    ]
+    return [Entry(name, (backtest(name, env=task, period=period),), "baseline") for name in names]
 
 
 def random_entry(task: Task, period: PeriodName, entry: Entry) -> Entry:

@@ -1,11 +1,11 @@
 """A run: one seed of one agent on one market, as a folder that says everything about it.
 
-    runs/<name>/config.json        resolved env and agent, seed, device
-                manifest.json      versions, commit, data and its hash
-                scaler.json        fitted on the training period
-                metrics.csv        one row per report of progress; tensorboard/ holds the same
-                checkpoints/       best.pt (by validation) and last.pt
-                outcome.json       written last: a folder without it holds an unfinished run
+runs/<name>/config.json        resolved env and agent, seed, device
+            manifest.json      versions, commit, data and its hash
+            scaler.json        fitted on the training period
+            metrics.csv        one row per report of progress; tensorboard/ holds the same
+            checkpoints/       best.pt (by validation) and last.pt
+            outcome.json       written last: a folder without it holds an unfinished run
 """
 
 import json
@@ -133,8 +133,8 @@ def train(
         device: auto, cpu or cuda.
         run: folder to create; default `runs/<env>_<agent>_seed<seed>`, numbered if it exists.
         watch: told the environment steps so far and the latest figures.
-        **overrides: keys of either preset, tables as dicts: `window=20`, `costs={"slippage_bps": 2}`,
-            `training={"total_steps": 50_000}`.
+        **overrides: keys of either preset, tables as dicts: `window=20`,
+            `costs={"slippage_bps": 2}`, `training={"total_steps": 50_000}`.
 
     Raises:
         ConfigError, DataError, DeviceError: nothing has been written then.

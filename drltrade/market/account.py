@@ -1,9 +1,9 @@
 """The accounting rule: what one bar does to an account. Written once, for every array library.
 
 `make_rule(xp, fill)` closes over a namespace `xp` with `where`, `abs` and `sign` and returns pure
-elementwise functions. With numpy they are the float64 reference, with torch they step thousands of
-accounts on CPU or GPU (and are differentiable), under `numba.njit` they are the backtest kernel, and
-with `SCALAR` they are plain Python for a single environment. Training, vector environments and
+elementwise functions. With numpy they are the float64 reference, with torch they step thousands
+of accounts on CPU or GPU (and are differentiable), under `numba.njit` they are the backtest kernel,
+and with `SCALAR` they are plain Python for a single environment. Training, vector environments and
 backtests all call these functions, so they cannot disagree.
 
 The order of events between the close of bar t and the close of bar t + 1
@@ -136,9 +136,7 @@ def make_rule(xp: Any, fill: Fill, jit: Callable[[Any], Any] = _as_is) -> Rule:
         sent = sent & (equity > rates.fixed)
         side = where(sent, sign(gap), 0.0)
         commission_rate = rates.commission * (1.0 + rates.slippage * side)
-        traded = where(
-            sent, gap / (1.0 + side * target * (rates.slippage + commission_rate)), 0.0
-        )
+        traded = where(sent, gap / (1.0 + side * target * (rates.slippage + commission_rate)), 0.0)
         size = absolute(traded)
         commission = commission_rate * size
         slippage = rates.slippage * size
@@ -225,9 +223,7 @@ def make_rule(xp: Any, fill: Fill, jit: Callable[[Any], Any] = _as_is) -> Rule:
         paid = where(flat, next_close, entry)
         unrealised = bounded(sign(next_units) * (next_close / paid - 1.0))
         tenure = age / (age + 20.0)
-        return Standing(
-            entry, age, peak, position, unrealised, tenure, 1.0 - equity / peak
-        )
+        return Standing(entry, age, peak, position, unrealised, tenure, 1.0 - equity / peak)
 
     return Rule(step, track)
 

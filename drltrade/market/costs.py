@@ -17,9 +17,7 @@ class Costs(Settings):
     )
     fixed_fee: float = Field(0.0, ge=0, description="money per order")
     borrow_rate: float = Field(0.0, ge=0, description="per year on the value short, as a fraction")
-    financing_rate: float = Field(
-        0.0, ge=0, description="per year on negative cash, as a fraction"
-    )
+    financing_rate: float = Field(0.0, ge=0, description="per year on negative cash, as a fraction")
 
     @model_validator(mode="after")
     def _below_the_price(self) -> "Costs":

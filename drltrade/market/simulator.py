@@ -75,13 +75,12 @@ class Simulator:
 
     def reset(self) -> None:
         """Start every account anew."""
-        like = {"dtype": torch.float64, "device": self.device}
         self.t = self._starts()
         self.left = torch.full((self.n_envs,), self.episode_length, device=self.device)
-        self.equity = torch.full((self.n_envs,), self.initial_equity, **like)  # type: ignore[arg-type]
-        self.cash, self.peak = self.equity.clone(), self.equity.clone()
-        self.units = torch.zeros(self.n_envs, **like)  # type: ignore[arg-type]
+        self.units = torch.zeros(self.n_envs, dtype=torch.float64, device=self.device)
         self.entry, self.age = self.units.clone(), self.units.clone()
+        self.equity = torch.full_like(self.units, self.initial_equity)
+        self.cash, self.peak = self.equity.clone(), self.equity.clone()
         self.account = torch.zeros(self.n_envs, ACCOUNT_FEATURES, device=self.device)
 
     def _starts(self) -> Tensor:

@@ -18,7 +18,7 @@ class TrainingLog:
         folder.mkdir(parents=True, exist_ok=True)
         self._path = folder / "metrics.csv"
         self._rows: list[dict[str, float]] = []
-        self._events: Any = SummaryWriter(str(folder / "tensorboard"))  # type: ignore[no-untyped-call]
+        self._events: Any = SummaryWriter(str(folder / "tensorboard"))
 
     def write(self, steps: int, figures: Mapping[str, float]) -> None:
         """Add a row."""

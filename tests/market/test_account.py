@@ -351,7 +351,9 @@ def test_standing_worked_by_hand(xp):
     assert [row[0] for row in seen] == [10.0, 15.0, 15.0, 0.0, 8.0]
     assert [row[1] for row in seen] == [1.0, 2.0, 3.0, 1.0, 1.0]
     assert [row[2] for row in seen] == [1010.0] * 5
-    assert [row[3] for row in seen] == pytest.approx([110 / 1010, 360 / 970, 160 / 930, 0, -20 / 940])
+    assert [row[3] for row in seen] == pytest.approx(
+        [110 / 1010, 360 / 970, 160 / 930, 0, -20 / 940]
+    )
     assert [row[4] for row in seen] == pytest.approx([0.1, 0.2, 1 / 15, 0.0, 0.5])
     assert [row[5] for row in seen] == pytest.approx([1 / 21, 2 / 22, 3 / 23, 1 / 21, 1 / 21])
     assert seen[-1][6] == pytest.approx(1 - 940 / 1010)

@@ -1,0 +1,40 @@
+# The verbs of the project. `make demo` and `make test` set everything up themselves.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+JOBS ?= 2
+
+.PHONY: demo test check format bench clean
+
+$(BIN)/drltrade: pyproject.toml
+	test -d $(VENV) || $(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --editable .
+	touch $@
+
+$(VENV)/.dev: pyproject.toml $(BIN)/drltrade
+	$(BIN)/pip install --quiet --editable '.[dev]'
+	touch $@
+
+demo: $(BIN)/drltrade  ## train, backtest and report, from nothing
+	$(BIN)/drltrade demo
+
+test: $(VENV)/.dev  ## the whole test suite
+	$(BIN)/pytest -n $(JOBS)
+
+check: $(VENV)/.dev  ## what a commit must pass: style, types, layers, quick tests
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/pytest -n $(JOBS) -m 'not slow'
+
+format: $(VENV)/.dev  ## let ruff tidy up
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(VENV)/.dev  ## every benchmark; figures to compare with benchmarks/RESULTS.md
+	$(BIN)/pip install --quiet --editable '.[bench]'
+	for script in benchmarks/bench_*.py; do $(BIN)/python $$script || exit 1; done
+
+clean:
+	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -1,0 +1,1 @@
+"""Numbers on a ledger, each with its convention stated."""

@@ -1,0 +1,259 @@
+"""Figures over time: equity, drawdown, positions over the price."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from drltrade.backtest.ledger import Floats, Ledger
+from drltrade.backtest.trades import trades
+from drltrade.evaluation.metrics import drawdowns
+from drltrade.report.style import (
+    BASELINE_COLOURS,
+    FAINT,
+    INK,
+    LONG_COLOUR,
+    SHORT_COLOUR,
+    axis_times,
+    drawn_rows,
+    faded,
+    label,
+    laid_out,
+)
+from drltrade.report.summary import Entry
+
+MOST_MARKERS = 300
+"""With more round trips than this, entries and exits are left to the position panel."""
+
+LOWEST_EQUITY = 0.01
+"""Where the log scale of equity ends, so that a ruined account does not flatten all others."""
+
+
+def equity_figure(
+    entries: Sequence[Entry], benchmark: str, colours: Mapping[str, str]
+) -> go.Figure:
+    """Growth of 1 on a log scale: median and band over seeds, baselines as thin lines."""
+    figure = go.Figure()
+    times, rows = _axis(entries)
+    lowest, highest = 1.0, 1.0
+    for rank, entry in _agents_on_top(entries):
+        growth = np.array([ledger.equity[rows] / ledger.equity[0] for ledger in entry.ledgers])
+        growth[growth <= 0] = np.nan  # nothing left: a log scale has no place for it
+        colour, agent = colours[entry.name], entry.kind == "agent"
+        if len(growth) > 1:
+            edges = (0, 100) if agent else (5, 95)
+            low, high = np.nanpercentile(growth, edges, axis=0)
+            _band(
+                figure, times, low, high, label(entry.name), faded(colour, 0.14 if agent else 0.1)
+            )
+        width = 2.4 if agent else 1.8 if entry.name == benchmark else 1.2
+        dash = "dot" if not agent and len(growth) > 1 else "solid"
+        middle = np.nanmedian(growth, axis=0)
+        figure.add_scatter(
+            x=times,
+            y=middle,
+            name=_series_name(entry),
+            legendrank=rank,
+            legendgroup=label(entry.name),
+            line={"color": colour, "width": width, "dash": dash},
+            hovertemplate="%{y:.3f}",
+        )
+        for number, line in enumerate(growth if agent and len(growth) > 1 else (), start=1):
+            figure.add_scatter(
+                x=times,
+                y=line,
+                name=f"{label(entry.name)}: each seed",
+                legendgroup=f"{label(entry.name)}: each seed",
+                legendrank=rank,
+                showlegend=number == 1,
+                visible="legendonly",
+                line={"color": faded(colour, 0.55), "width": 1},
+                hovertemplate=f"%{{y:.3f}} (seed {number})",
+            )
+        lowest = min(lowest, float(np.nanmin(growth)))
+        highest = max(highest, float(np.nanmax(growth)))
+    laid_out(figure, 480)
+    lowest = max(lowest, LOWEST_EQUITY)
+    ticks = _log_ticks(lowest, highest)
+    figure.update_yaxes(
+        type="log",
+        range=[np.log10(lowest) - 0.02, np.log10(highest) + 0.02],
+        title_text="Equity (start = 1)",
+        tickvals=ticks,
+        ticktext=[f"{tick:g}" for tick in ticks],
+    )
+    figure.update_xaxes(type="date")
+    return figure
+
+
+def drawdown_figure(
+    entries: Sequence[Entry], benchmark: str, colours: Mapping[str, str]
+) -> go.Figure:
+    """Equity below its highest point so far, of the representative seed of each entry."""
+    figure = go.Figure()
+    times, rows = _axis(entries)
+    for rank, entry in _agents_on_top(entries):
+        agent, colour = entry.kind == "agent", colours[entry.name]
+        width = 1.8 if agent else 1.4 if entry.name == benchmark else 1.0
+        shown = agent or entry.name == benchmark
+        figure.add_scatter(
+            x=times,
+            y=drawdowns(entry.ledgers[entry.representative].equity)[rows],
+            name=label(entry.name),
+            legendrank=rank,
+            visible=True if shown else "legendonly",
+            line={"color": colour, "width": width},
+            fill="tozeroy" if agent else None,
+            fillcolor=faded(colour, 0.08),
+            hovertemplate="%{y:.1%}",
+        )
+    laid_out(figure, 340)
+    figure.update_yaxes(title_text="Drawdown", tickformat=".0%", rangemode="tozero")
+    figure.update_xaxes(type="date")
+    return figure
+
+
+def position_figure(ledger: Ledger) -> go.Figure:
+    """Price above, position below. Several assets: prices from 1, one weight line each."""
+    figure = make_subplots(
+        rows=2, cols=1, shared_xaxes=True, row_heights=[0.66, 0.34], vertical_spacing=0.06
+    )
+    rows = drawn_rows(len(ledger.times))
+    times = axis_times(ledger.times[rows])
+    if len(ledger.symbols) == 1:
+        _price_and_trades(figure, ledger, times, rows)
+        weight = ledger.weights[rows, 0]
+        for side, colour, name in ((1, LONG_COLOUR, "Long"), (-1, SHORT_COLOUR, "Short")):
+            figure.add_scatter(
+                x=times,
+                y=np.where(weight * side > 0, weight, 0.0),
+                name=f"{name} position",
+                showlegend=False,
+                line={"color": colour, "width": 0, "shape": "vh"},
+                fill="tozeroy",
+                fillcolor=faded(colour, 0.55),
+                hovertemplate="%{y:.0%}",
+                row=2,
+                col=1,
+            )
+    else:
+        palette = (INK, *BASELINE_COLOURS)
+        for i, symbol in enumerate(ledger.symbols):
+            line = {"color": palette[i % len(palette)], "width": 1.2}
+            figure.add_scatter(
+                x=times,
+                y=ledger.close[rows, i] / ledger.close[0, i],
+                name=label(symbol),
+                legendgroup=label(symbol),
+                line=line,
+                hovertemplate="%{y:.3f}",
+                row=1,
+                col=1,
+            )
+            figure.add_scatter(
+                x=times,
+                y=np.where(ledger.units[rows, i] != 0, ledger.weights[rows, i], 0.0),
+                name=label(symbol),
+                legendgroup=label(symbol),
+                showlegend=False,
+                line=line | {"shape": "vh"},
+                hovertemplate="%{y:.0%}",
+                row=2,
+                col=1,
+            )
+    laid_out(figure, 460)
+    one = len(ledger.symbols) == 1
+    title = f"{label(ledger.symbols[0])}, close" if one else "Close (start = 1)"
+    figure.update_yaxes(title_text=title, row=1, col=1)
+    figure.update_yaxes(title_text="Position", tickformat=".0%", row=2, col=1)
+    figure.update_xaxes(type="date", range=[times[0], times[-1]])
+    return figure
+
+
+def _price_and_trades(
+    figure: go.Figure, ledger: Ledger, times: list[str], rows: np.ndarray
+) -> None:
+    figure.add_scatter(
+        x=times,
+        y=ledger.close[rows, 0],
+        name=f"{label(ledger.symbols[0])}, close",
+        line={"color": FAINT, "width": 1.3},
+        hovertemplate="%{y:,.2f}",
+        row=1,
+        col=1,
+    )
+    trips = trades(ledger)
+    if len(trips) > MOST_MARKERS:
+        return
+    closed = trips[~trips["open"]]
+    for name, side, symbol, colour in (
+        ("Opens long", "long", "triangle-up", LONG_COLOUR),
+        ("Opens short", "short", "triangle-down", SHORT_COLOUR),
+    ):
+        mine = trips[trips["side"] == side]
+        _markers(figure, mine["entry_time"], mine["entry_price"], name, symbol, colour)
+    _markers(figure, closed["exit_time"], closed["exit_price"], "Closes", "x-thin-open", INK)
+
+
+def _markers(
+    figure: go.Figure, times: pd.Series, prices: pd.Series, name: str, symbol: str, colour: str
+) -> None:
+    if len(times):
+        figure.add_scatter(
+            x=axis_times(pd.DatetimeIndex(times)),
+            y=prices.to_numpy(),
+            name=name,
+            mode="markers",
+            marker={"symbol": symbol, "size": 8, "color": colour, "line": {"width": 1}},
+            hovertemplate=f"{name.lower()} at %{{y:,.2f}}<extra></extra>",
+            row=1,
+            col=1,
+        )
+
+
+def _band(
+    figure: go.Figure, times: list[str], low: Floats, high: Floats, group: str, colour: str
+) -> None:
+    edge = {"x": times, "legendgroup": group, "showlegend": False, "hoverinfo": "skip"}
+    figure.add_scatter(**edge, y=high, line={"width": 0}, mode="lines")
+    figure.add_scatter(
+        **edge, y=low, line={"width": 0}, mode="lines", fill="tonexty", fillcolor=colour
+    )
+
+
+def _agents_on_top(entries: Sequence[Entry]) -> list[tuple[int, Entry]]:
+    """Entries in the order to draw them, the agents last; each with its place in the legend."""
+    return sorted(enumerate(entries, start=1), key=lambda ranked: ranked[1].kind == "agent")
+
+
+def _axis(entries: Sequence[Entry]) -> tuple[list[str], np.ndarray]:
+    times = entries[0].ledgers[0].times
+    rows = drawn_rows(len(times))
+    return axis_times(times[rows]), rows
+
+
+def _series_name(entry: Entry) -> str:
+    name, count = label(entry.name), len(entry.ledgers)
+    if count == 1:
+        return name
+    if entry.kind == "agent":
+        return f"{name} (median of {count})"
+    return f"{name} ({count} runs, 5-95%)"
+
+
+def _log_ticks(low: float, high: float) -> list[float]:
+    """Round values across [low, high], dense enough to read and few enough to fit."""
+    decades = range(int(np.floor(np.log10(low))), int(np.ceil(np.log10(high))) + 1)
+    steps: tuple[float, ...] = (1,)
+    for most, denser in (
+        (1e4, (1, 2, 5)),
+        (30, (1, 1.5, 2, 3, 5, 7)),
+        (6, (1, 1.25, 1.5, 2, 2.5, 3, 4, 5, 6, 8)),
+        (1.6, (1, 1.1, 1.2, 1.3, 1.4, 1.5, 2, 3, 4, 5, 6, 7, 8, 9)),
+    ):
+        if high / low < most:
+            steps = denser
+    ticks = [float(f"{step * 10.0**decade:.6g}") for decade in decades for step in steps]
+    return [tick for tick in ticks if low / 1.1 <= tick <= high * 1.1]

@@ -1,0 +1,281 @@
+"""The report: one HTML file that opens offline, with the plotting script inside.
+
+Nothing on the page is loaded from anywhere and nothing on it is typed by hand: every number, and
+every sentence that judges one, is computed from the ledgers. The same input gives the same bytes.
+"""
+
+import html
+from collections.abc import Mapping, Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import plotly.graph_objects as go
+from plotly.io import to_html
+from plotly.offline import get_plotlyjs
+
+from drltrade import atomic
+from drltrade.backtest.ledger import Ledger
+from drltrade.report import breakdowns, figures, tables, training_curves
+from drltrade.report.style import MOST_POINTS, colours
+from drltrade.report.summary import Entry, check_entries, counted, summary_table, verdicts
+
+FILL_RULES = {
+    "next_open": "An order decided at the close of a bar fills at the open of the next bar.",
+    "next_close": "An order decided at the close of a bar fills at the close of the next bar.",
+    "same_close": (
+        "An order decided at the close of a bar fills at that same close. This is OPTIMISTIC: "
+        "nobody can both know a close and trade at it. Use it only to reproduce published results."
+    ),
+}
+
+OPTIMISTIC = '<span class="badge bad">OPTIMISTIC</span>'
+
+ICON = (
+    "data:image/svg+xml,%3Csvg xmlns=%22http://www.w3.org/2000/svg%22 viewBox=%220 0 16 16%22%3E"
+    "%3Cpath d=%22M1 13 6 7l3 3 6-8%22 fill=%22none%22 stroke=%22%230072B2%22 "
+    "stroke-width=%222%22/%3E%3C/svg%3E"
+)
+
+
+def write_report(
+    path: str | Path,
+    *,
+    title: str,
+    entries: Sequence[Entry],
+    benchmark: str,
+    settings: Mapping[str, Any],
+    notes: Sequence[str] = (),
+) -> Path:
+    """Write the report of one test period to `path`, atomically, and return the path.
+
+    Args:
+        path: the HTML file.
+        title: heading of the page.
+        entries: agents and baselines; all ledgers cover the same bars.
+        benchmark: name of the entry that the agents are judged against, usually buy-and-hold.
+        settings: everything that the result depends on, nested; shown as it is.
+        notes: sentences to show below the verdict.
+
+    Raises:
+        ConfigError: the benchmark is missing, a name stands twice or the periods differ.
+    """
+    path = Path(path)
+    reference = check_entries(entries, benchmark)
+    # Agents first, then the benchmark, then the other baselines: here, and in every figure.
+    ordered = sorted(entries, key=lambda e: (e.kind != "agent", e.name != benchmark))
+    rows, palette = summary_table(ordered, benchmark), colours(ordered, benchmark)
+    parts = [
+        _header(title, ordered, reference),
+        _verdict(ordered, rows, benchmark, notes),
+        _results(rows, benchmark, palette),
+        *_figures(ordered, benchmark, palette),
+        _trades(ordered),
+        _section("settings", "Settings", tables.settings_table(settings)),
+        _fill_rule(ordered),
+        _conventions(reference.ledgers[0]),
+    ]
+    style = resources.files("drltrade.report").joinpath("page.css").read_text(encoding="utf-8")
+    page = (
+        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f'<title>{html.escape(title)}</title>\n<link rel="icon" href="{ICON}">\n'
+        f"<style>\n{style}</style>\n<script>{get_plotlyjs()}</script>\n</head>\n<body>\n<main>\n"
+        + "\n".join(parts)
+        + "\n</main>\n</body>\n</html>\n"
+    )
+    atomic.write_text(path, page)
+    return path
+
+
+def _header(title: str, entries: Sequence[Entry], reference: Entry) -> str:
+    ledger = reference.ledgers[0]
+    first, last = tables.moment(ledger.times[0]), tables.moment(ledger.times[-1])
+    agents = [entry for entry in entries if entry.kind == "agent"]
+    seeds = sum(len(agent.ledgers) for agent in agents)
+    facts = [
+        f"Test period <b>{first}</b> to <b>{last}</b>",
+        f"{counted(len(ledger.times) - 1, 'bar')}",
+        html.escape(", ".join(ledger.symbols)),
+        f"{counted(len(agents), 'agent')}, {counted(seeds, 'trial')}",
+    ]
+    badges = [
+        f'<p class="warning"><span class="badge bad">bankrupt</span> {html.escape(entry.name)}: '
+        f"{entry.bankrupt} of {counted(len(entry.ledgers), 'account')} lost everything and "
+        f"{'was' if entry.bankrupt == 1 else 'were'} closed.</p>"
+        for entry in entries
+        if entry.bankrupt
+    ]
+    if _fills(entries) & {"same_close"}:
+        badges.insert(
+            0,
+            f'<p class="warning">{OPTIMISTIC} {html.escape(FILL_RULES["same_close"])}</p>',
+        )
+    links = "".join(f"<li>{fact}</li>" for fact in facts)
+    return (
+        f'<header><h1>{html.escape(title)}</h1><ul class="facts">{links}</ul>'
+        f"{''.join(badges)}</header>"
+    )
+
+
+def _verdict(
+    entries: Sequence[Entry],
+    rows: Sequence[Mapping[str, Any]],
+    benchmark: str,
+    notes: Sequence[str],
+) -> str:
+    *sentences, caveat = verdicts(entries, benchmark) or ["No agent is judged here."]
+    items = []
+    for sentence, row in zip(sentences, rows, strict=False):  # agents come first in both
+        mark = "beats" if row["beats_benchmark"] else "fails"
+        name, rest = sentence[: len(row["name"])], sentence[len(row["name"]) :]
+        items.append(f'<p class="verdict {mark}"><b>{html.escape(name)}</b>{html.escape(rest)}</p>')
+    items.append(f'<p class="caveat">{html.escape(caveat)}</p>')
+    listed = "".join(f"<li>{html.escape(note)}</li>" for note in notes)
+    below = f'<ul class="notes">{listed}</ul>' if listed else ""
+    return _section("verdict", "Verdict", "".join(items) + below)
+
+
+def _results(
+    rows: Sequence[Mapping[str, Any]],
+    benchmark: str,
+    palette: Mapping[str, str],
+) -> str:
+    text = (
+        "After all costs. With several seeds: the median, and beneath it [lowest, highest]; never "
+        'a best run. A dash is a number that is not defined; "2 of 3" counts the seeds where it '
+        "is."
+    )
+    return _section("results", "Results", tables.results_table(rows, benchmark, palette), text)
+
+
+def _figures(entries: Sequence[Entry], benchmark: str, palette: Mapping[str, str]) -> list[str]:
+    agents = [entry for entry in entries if entry.kind == "agent"]
+    judged = [*agents, *(entry for entry in entries if entry.name == benchmark)]
+    ledger = entries[0].ledgers[0]
+    chosen = "; ".join(_which(entry) for entry in agents if len(entry.ledgers) > 1)
+    seed = f" Drawn for the seed with the median final equity: {chosen}." if chosen else ""
+    thinned = len(ledger.times) > MOST_POINTS
+    sparse = " Lines show evenly spaced bars, not every one." if thinned else ""
+    sections = [
+        _section(
+            "equity",
+            "Equity",
+            _plot("equity", figures.equity_figure(entries, benchmark, palette)),
+            "Log scale, starting at 1. Agents: median over the seeds at each bar, and the band "
+            "from the lowest to the highest seed. A baseline with many runs: median and the band "
+            "that holds 90% of them. Click a name to hide or show it; drag to zoom, double-click "
+            f"to zoom out. The scale ends at {figures.LOWEST_EQUITY:g}.{sparse}",
+        ),
+        _section(
+            "drawdown",
+            "Drawdown",
+            _plot("drawdown", figures.drawdown_figure(entries, benchmark, palette)),
+            f"Equity below its highest close so far.{seed}{sparse}",
+        ),
+    ]
+    for i, agent in enumerate(agents):
+        sections.append(
+            _section(
+                f"position-{i}",
+                f"Positions of {agent.name}",
+                _plot(
+                    f"position-{i}", figures.position_figure(agent.ledgers[agent.representative])
+                ),
+                f"{_which(agent)}{', the one with the median final equity' if chosen else ''}. "
+                "Position: value held as a share of equity; blue is long, orange is short."
+                f"{sparse}",
+            )
+        )
+    sections += [
+        _section(
+            "costs",
+            "Costs and turnover",
+            _plot("costs", breakdowns.cost_figure(entries, palette)),
+            "What trading took, by part." + seed,
+        ),
+        _section(
+            "months",
+            "Monthly returns",
+            _plot("months", breakdowns.monthly_figure(judged)),
+            "After costs." + seed,
+        ),
+        _section(
+            "distribution",
+            "Distribution of returns",
+            _plot("distribution", breakdowns.distribution_figure(judged, benchmark, palette)),
+            "How often a bar brought which return, after costs; log scale, so that the tails show."
+            + seed,
+        ),
+    ]
+    training = training_curves.training_figure(agents, palette)
+    if training is not None:
+        sections.append(
+            _section(
+                "training",
+                "Training",
+                _plot("training", training),
+                "One line per seed; the star is the checkpoint with the best validation return. "
+                "The test period took no part in it.",
+            )
+        )
+    return sections
+
+
+def _trades(entries: Sequence[Entry]) -> str:
+    blocks = []
+    for i, entry in enumerate(entry for entry in entries if entry.kind == "agent"):
+        table = tables.trades_table(entry.ledgers[entry.representative])
+        blocks.append(
+            f"<details{'' if i else ' open'}><summary>{html.escape(_which(entry))}</summary>"
+            f"{table}</details>"
+        )
+    text = (
+        "Round trips of the seed with the median final equity. Prices are means over the fills, "
+        "before slippage; slippage is in the costs."
+    )
+    return _section("trades", "Trades", "".join(blocks) or "<p>No agent traded.</p>", text)
+
+
+def _fill_rule(entries: Sequence[Entry]) -> str:
+    rules = "".join(
+        f"<p><b>{html.escape(fill)}</b> {OPTIMISTIC if fill == 'same_close' else ''} "
+        f"{html.escape(FILL_RULES.get(fill, ''))}</p>"
+        for fill in sorted(_fills(entries))
+    )
+    return _section("fill", "Fill rule", rules)
+
+
+def _conventions(ledger: Ledger) -> str:
+    text = (
+        f"Periods per year: {ledger.periods_per_year:g}. Risk-free rate: 0. Returns are simple "
+        "returns per bar, after costs, marked at the close."
+    )
+    return _section("conventions", "How each number is computed", tables.conventions_table(), text)
+
+
+def _section(identity: str, heading: str, body: str, text: str = "") -> str:
+    lead = f'<p class="lead">{html.escape(text)}</p>' if text else ""
+    return f'<section id="{identity}"><h2>{html.escape(heading)}</h2>\n{lead}\n{body}\n</section>'
+
+
+def _plot(identity: str, figure: go.Figure) -> str:
+    drawn: str = to_html(
+        figure,
+        config={"responsive": True, "displayModeBar": False},
+        include_plotlyjs=False,
+        full_html=False,
+        div_id=f"plot-{identity}",
+        default_height=f"{figure.layout.height}px",
+    )
+    return f'<div class="plot">{drawn}</div>'
+
+
+def _which(entry: Entry) -> str:
+    if len(entry.ledgers) == 1:
+        return f"{entry.name}, its only seed"
+    return f"{entry.name}, seed {entry.representative + 1} of {len(entry.ledgers)}"
+
+
+def _fills(entries: Sequence[Entry]) -> set[str]:
+    return {ledger.fill for entry in entries for ledger in entry.ledgers}

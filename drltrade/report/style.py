@@ -1,0 +1,94 @@
+"""How every figure looks: one colour per entry, one layout for all."""
+
+import html
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+from numpy.typing import NDArray
+
+from drltrade.report.summary import Entry
+
+# Okabe & Ito, "Color Universal Design" (2008), without its black and yellow; distinct to readers
+# with any common colour vision. Agents take from the first list, baselines from the second.
+AGENT_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
+BENCHMARK_COLOUR = "#1F2937"
+BASELINE_COLOURS = ("#B08D00", "#7A6FAC", "#5F9EA0", "#A65E6E", "#8C8C8C", "#A9B388")
+RANDOM_COLOUR = "#9AA3AF"
+LONG_COLOUR, SHORT_COLOUR = "#0072B2", "#D55E00"
+PART_COLOURS = ("#3B528B", "#21918C", "#5EC962", "#C9B800", "#440154", "#94A3B8")
+
+FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
+INK, GRID, FAINT = "#334155", "#E8ECF1", "#94A3B8"
+
+MOST_POINTS = 4000
+"""No line is drawn with many more points than this; longer ones show every k-th bar."""
+
+MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
+def colours(entries: Sequence[Entry], benchmark: str) -> dict[str, str]:
+    """Entry name -> its colour, the same in every figure."""
+    chosen, agents, baselines = {}, 0, 0
+    for entry in entries:
+        if entry.name == benchmark:
+            chosen[entry.name] = BENCHMARK_COLOUR
+        elif entry.kind == "agent":
+            chosen[entry.name] = AGENT_COLOURS[agents % len(AGENT_COLOURS)]
+            agents += 1
+        elif len(entry.ledgers) > 1:
+            chosen[entry.name] = RANDOM_COLOUR
+        else:
+            chosen[entry.name] = BASELINE_COLOURS[baselines % len(BASELINE_COLOURS)]
+            baselines += 1
+    return chosen
+
+
+def label(name: str) -> str:
+    """A name as plotly shall draw it: plotly reads a little HTML in its texts."""
+    return html.escape(name, quote=False)
+
+
+def faded(colour: str, opacity: float) -> str:
+    """A `#RRGGBB` colour with an opacity, as CSS `rgba()`."""
+    red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
+    return f"rgba({red},{green},{blue},{opacity:g})"
+
+
+def drawn_rows(rows: int) -> NDArray[np.int64]:
+    """Indices of the rows to draw: all, or every k-th and the last."""
+    step = max(-(-rows // MOST_POINTS), 1)
+    return np.unique(np.append(np.arange(0, rows, step), rows - 1)).astype(np.int64)
+
+
+def axis_times(times: pd.DatetimeIndex) -> list[str]:
+    """Times as plotly reads them; the date alone when all bars end at the same time of day."""
+    times = times.tz_localize(None)
+    same = bool((times.normalize() - times == times[0].normalize() - times[0]).all())
+    return list(times.strftime("%Y-%m-%d" if same else "%Y-%m-%d %H:%M:%S"))
+
+
+def laid_out(figure: go.Figure, height: int) -> go.Figure:
+    """The figure with the report's layout."""
+    figure.update_layout(
+        template="none",
+        height=height,
+        font={"family": FONT, "size": 13, "color": INK},
+        paper_bgcolor="rgba(0,0,0,0)",
+        plot_bgcolor="rgba(0,0,0,0)",
+        margin={"l": 64, "r": 20, "t": 36, "b": 30},
+        hovermode="x unified",
+        hoverlabel={"font": {"family": FONT, "size": 12}, "bgcolor": "#FFFFFF"},
+        legend={"orientation": "h", "x": 0, "y": 1.02, "xanchor": "left", "yanchor": "bottom"},
+    )
+    axis: dict[str, object] = {
+        "gridcolor": GRID,
+        "linecolor": "#CBD5E1",
+        "zeroline": False,
+        "automargin": True,
+    }
+    axis |= {"title_font": {"size": 13}}
+    figure.update_xaxes(**axis, showline=True, ticks="outside", tickcolor="#CBD5E1", ticklen=4)
+    figure.update_yaxes(**axis)
+    return figure
