@@ -49,8 +49,8 @@ def mean_reversion(
     stance[np.sign(distance) != np.sign(distance.shift(1))] = 0.0
     stance[distance > width] = low
     stance[distance < -width] = high
-    path: Floats = stance.ffill().fillna(0.0).to_numpy(np.float64)[rows[0] : rows[-1]]
-    return path
+    path = np.asarray(stance.ffill().fillna(0.0), np.float64)
+    return path[rows[0] : rows[-1]]
 
 
 Rule = Callable[[Floats, range, float, float], Floats]

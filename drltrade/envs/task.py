@@ -51,7 +51,8 @@ class Task:
             if inside.sum() < 2:
                 raise ConfigError(
                     f"the train period {start} .. {end} holds no bars of {symbol} from "
-                    f"{bars.source} (after warm-up: {table.index[0].date()} .. {table.index[-1].date()})"
+                    f"{bars.source} (after warm-up they reach from {table.index[0].date()} to "
+                    f"{table.index[-1].date()})"
                 )
             scaler = Scaler.fit(table[inside])
         market = Market.build(symbol, frame, table, scaler, bars.periods_per_year)

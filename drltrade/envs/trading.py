@@ -25,8 +25,10 @@ COST_PARTS = Step._fields[4:9]
 class TradingEnv(gymnasium.Env[Observation, Any]):
     """Trade one asset, bar by bar.
 
-    **Action.** With `positions` (default [-1, 0, 1]): `Discrete`, the index of a target weight. With `position_range`: `Box` of shape (1,), the target weight itself. A target is the signed
-    fraction of post-cost equity to hold after the fill; between trades it drifts with the price.
+    **Action.** With `positions` (default [-1, 0, 1]): `Discrete`, the index of a target weight.
+    With `position_range`: `Box` of shape (1,), the target weight itself; NaN holds. A target is
+    the signed fraction of post-cost equity to hold after the fill; between trades it drifts with
+    the price.
 
     **Observation.** float32, flat: the last `window` bars of scaled features, oldest first, then
     position, unrealised return, tenure and drawdown of the account (`market.account.Standing`).
