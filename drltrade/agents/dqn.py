@@ -163,9 +163,9 @@ class DQN:
         nn.utils.clip_grad_norm_(self.network.parameters(), config.max_grad_norm)
         self._optimizer.step()
         with torch.no_grad():
-            torch._foreach_lerp_(
-                list(self._target.parameters()), list(self.network.parameters()), config.tau
-            )
+            pairs = zip(self._target.parameters(), self.network.parameters(), strict=True)
+            for target_parameter, parameter in pairs:
+                target_parameter.lerp_(parameter, config.tau)
         return loss.detach()
 
     def policy(self) -> NetworkPolicy:

@@ -81,12 +81,17 @@ def load_bars(name_or_path: str | Path) -> Bars:
     """
     if str(name_or_path) in CATALOG:
         return CATALOG[str(name_or_path)].load()
+    return read_bars(find_file(name_or_path))
+
+
+def find_file(name_or_path: str | Path) -> Path:
+    """Where `load_bars` finds a price file. Raises DataError where there is none."""
     path = Path(name_or_path)
     in_workspace = Path("data") / path
     suffixed = [in_workspace.with_name(path.name + suffix) for suffix in SUFFIXES if path.name]
     for candidate in (path, in_workspace, *suffixed):
         if candidate.is_file():
-            return read_bars(candidate)
+            return candidate
     close = difflib.get_close_matches(str(name_or_path), list(CATALOG), n=1)
     hint = f"; did you mean {close[0]!r}?" if close else ""
     raise DataError(

@@ -22,10 +22,11 @@ from drltrade.agents.agent import Policy
 from drltrade.agents.registry import make_agent, resolve_device
 from drltrade.atomic import write_json
 from drltrade.backtest.engine import decide
+from drltrade.data.catalog import CATALOG, find_file
 from drltrade.envs.config import TradingConfig
 from drltrade.envs.task import Task
 from drltrade.envs.trading import TradingEnv
-from drltrade.errors import ConfigError
+from drltrade.errors import ConfigError, DataError
 from drltrade.experiment.manifest import manifest
 from drltrade.experiment.presets import (
     AgentPreset,
@@ -63,7 +64,14 @@ class Run:
     def task(self) -> Task:
         """The run's market, scaled as it was in training."""
         scaler = Scaler.from_dict(json.loads((self.path / "scaler.json").read_text()))
-        return Task.build(self.env, scaler=scaler)
+        task = Task.build(self.env, scaler=scaler)
+        trained_on = self.manifest["data"]["sha256"]
+        if task.sha256 != trained_on:
+            raise DataError(
+                f"{task.source} has changed since {self.path} was trained on it: its sha256 is "
+                f"{task.sha256}, it was {trained_on}"
+            )
+        return task
 
     @cached_property
     def policy(self) -> Policy:
@@ -142,6 +150,9 @@ def train(
     raw_agent, _ = read_preset("agents", agent)
     env_overrides, agent_overrides = split_overrides(overrides, raw_agent)
     config = resolve_env(env, env_overrides)
+    if config.data not in CATALOG:
+        # The run must find its prices again from any directory.
+        config = config.model_copy(update={"data": str(find_file(config.data).resolve())})
     preset = resolve_agent(agent, agent_overrides)
     where = resolve_device(device)
     folder = _new_folder(run, f"{Path(env).stem}_{Path(agent).stem}_seed{seed}")
