@@ -167,6 +167,8 @@ class PPO:
         for _ in range(config.n_epochs):
             order = torch.randperm(count, generator=self._generator, device=self.device)
             for index in torch.split(order, config.batch_size):
+                if len(index) < 2:
+                    continue  # a single advantage has no spread to be normalised by
                 batch = Rollout(*(field[index] for field in flat))
                 embedding = self._view.embed(self.network.encoder, batch.t)
                 outputs = self.network.act(embedding, batch.account)
@@ -189,7 +191,7 @@ class PPO:
                     sums += torch.stack((policy_loss, value_loss, entropy, kl)).detach()
                 updates += 1
         names = ("policy_loss", "value_loss", "entropy", "kl")
-        return dict(zip(names, (sums / updates).tolist(), strict=True))
+        return dict(zip(names, (sums / max(updates, 1)).tolist(), strict=True))
 
     def policy(self) -> NetworkPolicy:
         """The most probable action (continuous: the mean)."""

@@ -27,7 +27,7 @@ def generalized_advantage(
         [T, n] advantages.
     """
     delta = r_t + gamma * v_tp1 * (~terminated) - v_t
-    carry = gamma * gae_lambda * (~done)
+    carry = gamma * gae_lambda * (~done).to(delta.dtype)
     advantages = torch.empty_like(delta)
     advantage = torch.zeros_like(delta[0])
     for t in reversed(range(len(delta))):

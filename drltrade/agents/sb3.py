@@ -111,8 +111,14 @@ class SB3Agent:
                 self.reward += float(self.locals["rewards"].mean())
                 self.count += 1
                 due = self.num_timesteps - self.last >= agent.report_every
-                if not due and self.num_timesteps < total_steps:
-                    return True
+                return not due or self.num_timesteps >= total_steps or self._report()
+
+            def _on_training_end(self) -> None:
+                # An algorithm completes its last rollout and learns from it before it ends.
+                if self.count:
+                    self._report()
+
+            def _report(self) -> bool:
                 figures = {"reward": self.reward / self.count * agent._scale}
                 self.reward, self.count, self.last = 0.0, 0, self.num_timesteps
                 return on_progress(self.num_timesteps, figures, policy)

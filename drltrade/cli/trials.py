@@ -17,7 +17,13 @@ from rich.progress import (
 
 from drltrade.cli.results import print_results
 from drltrade.errors import ConfigError
-from drltrade.experiment.presets import read_preset, resolve_agent, resolve_env, split_overrides
+from drltrade.experiment.presets import (
+    preset_name,
+    read_preset,
+    resolve_agent,
+    resolve_env,
+    split_overrides,
+)
 from drltrade.experiment.reporting import report_runs
 from drltrade.experiment.run import train
 from drltrade.experiment.study import Trial, WatchTrial, run_trials
@@ -73,7 +79,7 @@ def train_one(
 ) -> None:
     """Train one trial in this process."""
     total = _total_steps(env, agent, overrides)
-    name = Path(agent).stem
+    name = preset_name(agent)
     with progress_bars({name: total}, Console(stderr=True)) as watch:
         finished = train(
             env,
@@ -105,7 +111,7 @@ def train_several(
     overrides: dict[str, Any],
 ) -> None:
     """Train several seeds in processes of their own, and report them together."""
-    folder = run or Path("runs") / f"{Path(env).stem}_{Path(agent).stem}"
+    folder = run or Path("runs") / f"{preset_name(env)}_{preset_name(agent)}"
     trials = [Trial(env, agent, seed, device, overrides) for seed in seeds]
     if any((folder / trial.name).exists() for trial in trials):
         raise ConfigError(f"{folder} holds runs of these seeds already; name another with --run")

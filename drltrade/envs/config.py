@@ -2,10 +2,11 @@
 
 import itertools
 from datetime import date
-from typing import Literal
+from typing import Literal, get_args
 
 from pydantic import Field, field_validator, model_validator
 
+from drltrade.errors import ConfigError
 from drltrade.features.table import parse_feature
 from drltrade.market.account import Fill
 from drltrade.market.costs import Costs
@@ -51,7 +52,14 @@ class Periods(Settings):
         return self
 
     def span(self, name: PeriodName) -> Span:
-        """First and last date of a period; "all" reaches from the train to the test period."""
+        """First and last date of a period; "all" reaches from the train to the test period.
+
+        Raises:
+            ConfigError: there is no such period.
+        """
+        if name not in get_args(PeriodName):
+            allowed = ", ".join(get_args(PeriodName))
+            raise ConfigError(f"period {name!r} is unknown (allowed: {allowed})")
         if name == "all":
             return self.train[0], self.test[1]
         span: Span = getattr(self, name)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from drltrade.agents.registry import config_model, parse_agent
+from drltrade.agents.sb3 import PREFIX
 from drltrade.envs.config import TradingConfig
 from drltrade.envs.task import Task
 from drltrade.envs.trading import TradingEnv
@@ -48,11 +49,14 @@ def read_preset(kind: Kind, name: str) -> tuple[Values, str]:
 
     Args:
         kind: "envs" or "agents".
-        name: of a preset, or the path of a TOML file.
+        name: of a preset, or the path of a TOML file; for agents also sb3:NAME, which takes
+            all of the algorithm's own defaults.
 
     Raises:
         ConfigError: there is no such preset, or the file is no valid TOML.
     """
+    if kind == "agents" and name.startswith(PREFIX):
+        return {"algorithm": name}, name
     path = Path(name)
     if path.suffix != ".toml":
         presets = list_presets(kind)
@@ -73,6 +77,11 @@ def read_preset(kind: Kind, name: str) -> tuple[Values, str]:
     if base := values.pop("extends", None):
         values = merge(read_preset(kind, str(base))[0], values)
     return values, str(path)
+
+
+def preset_name(name: str) -> str:
+    """What to call a preset, or the file of one, in a report or a folder's name."""
+    return Path(name).stem.replace(":", "-")
 
 
 def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> Values:

@@ -31,6 +31,7 @@ from drltrade.experiment.manifest import manifest
 from drltrade.experiment.presets import (
     AgentPreset,
     agent_from_dict,
+    preset_name,
     read_preset,
     resolve_agent,
     resolve_env,
@@ -155,7 +156,7 @@ def train(
         config = config.model_copy(update={"data": str(find_file(config.data).resolve())})
     preset = resolve_agent(agent, agent_overrides)
     where = resolve_device(device)
-    folder = _new_folder(run, f"{Path(env).stem}_{Path(agent).stem}_seed{seed}")
+    folder = _new_folder(run, f"{preset_name(env)}_{preset_name(agent)}_seed{seed}")
     task = Task.build(config)
     for period in ("train", "validation", "test"):
         task.rows(period)
@@ -164,8 +165,8 @@ def train(
 
     folder.mkdir(parents=True, exist_ok=True)
     resolved = {
-        "env_name": Path(env).stem,
-        "agent_name": Path(agent).stem,
+        "env_name": preset_name(env),
+        "agent_name": preset_name(agent),
         "env": task.config.model_dump(mode="json"),
         "agent": preset.to_dict(),
         "seed": seed,

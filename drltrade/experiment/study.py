@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from drltrade.experiment.presets import preset_name
 from drltrade.experiment.run import Run, load_run, train
 
 WatchTrial = Callable[[str, int, Mapping[str, float]], None]
@@ -29,7 +30,7 @@ class Trial:
     @property
     def name(self) -> str:
         """Agent and seed; the run folder's name."""
-        return f"{Path(self.agent).stem}-seed{self.seed}"
+        return f"{preset_name(self.agent)}-seed{self.seed}"
 
 
 def run_trials(

@@ -53,7 +53,7 @@ def train(
     folder: Path,
     watch: Watch,
 ) -> Outcome:
-    """Let `agent` learn; leaves it with the weights of its best validation score.
+    """Let `agent` learn, and keep its weights of the best validation score and of the end.
 
     Writes `metrics.csv`, TensorBoard events and `checkpoints/{best,last}.pt` under `folder`.
     """
