@@ -14,6 +14,7 @@ from drltrade.cli.results import print_results
 from drltrade.envs.config import PeriodName
 from drltrade.errors import ConfigError, DataError
 from drltrade.experiment.backtest import Backtest, backtest
+from drltrade.experiment.presets import split_overrides
 from drltrade.experiment.reporting import BENCHMARK, baseline_entries, report_runs
 from drltrade.experiment.run import Run, load_run
 from drltrade.report.summary import Entry, summary_table
@@ -33,6 +34,11 @@ def run_backtest(
     given = [subject for subject in (run, baseline, targets) if subject is not None]
     if len(given) != 1:
         raise ConfigError("give one of --run, --baseline and --targets")
+    overrides, of_agent = split_overrides(overrides, None)
+    if of_agent:
+        raise ConfigError(f"a backtest takes no keys of an agent: {', '.join(of_agent)}")
+    if "period" in overrides:
+        raise ConfigError("--set period: give --period instead")
     if run is None:
         env = env or "sp500-daily"
     subject: Run | str | pd.DataFrame

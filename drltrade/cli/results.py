@@ -12,12 +12,11 @@ from drltrade.experiment.reporting import BENCHMARK
 from drltrade.report.summary import Entry, summary_table, verdicts
 
 COLUMNS = {
-    "total_return": ("total return", "{:+.1%}"),
+    "total_return": ("return", "{:+.1%}"),
     "annual_return": ("a year", "{:+.1%}"),
     "sharpe": ("Sharpe", "{:.2f}"),
-    "max_drawdown": ("max drawdown", "{:.1%}"),
+    "max_drawdown": ("drawdown", "{:.1%}"),
     "turnover": ("turnover", "{:.1f}"),
-    "exposure": ("exposure", "{:.0%}"),
     "costs_paid": ("costs", "{:,.0f}"),
 }
 
@@ -25,9 +24,9 @@ COLUMNS = {
 def print_results(entries: Sequence[Entry], console: Console) -> None:
     """Print a row per agent and baseline (medians, ranges beneath) and the verdict."""
     rows = summary_table(entries, BENCHMARK)
-    title = "After costs. Of several seeds or paths: the median, and the range of the total return."
+    title = "After costs. Of several seeds or paths: the median, and the range of the return."
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    table.add_column("", overflow="fold", max_width=22)
+    table.add_column("", overflow="fold", min_width=17, max_width=22)
     for label, _ in COLUMNS.values():
         table.add_column(label, justify="right")
     for row in rows:
@@ -52,5 +51,5 @@ def _cell(row: dict[str, Any], key: str, form: str) -> str:
     text = form.format(value)
     if key == "total_return" and row["seeds"] > 1:
         low, high = row[f"{key}_low"], row[f"{key}_high"]
-        text += f"\n[dim]{form.format(low)} .. {form.format(high)}[/dim]"
+        text += f"\n[dim]{low:+.0%}..{high:+.0%}[/dim]"
     return text

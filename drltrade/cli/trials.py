@@ -78,7 +78,7 @@ def train_one(
     as_json: bool,
 ) -> None:
     """Train one trial in this process."""
-    total = _total_steps(env, agent, overrides)
+    overrides, total = _checked(env, agent, overrides)
     name = preset_name(agent)
     with progress_bars({name: total}, Console(stderr=True)) as watch:
         finished = train(
@@ -112,6 +112,7 @@ def train_several(
 ) -> None:
     """Train several seeds in processes of their own, and report them together."""
     folder = run or Path("runs") / f"{preset_name(env)}_{preset_name(agent)}"
+    overrides, _ = _checked(env, agent, overrides)
     trials = [Trial(env, agent, seed, device, overrides) for seed in seeds]
     if any((folder / trial.name).exists() for trial in trials):
         raise ConfigError(f"{folder} holds runs of these seeds already; name another with --run")
@@ -121,7 +122,7 @@ def train_several(
 def train_and_report(trials: Sequence[Trial], folder: Path, title: str | None = None) -> None:
     """Train trials side by side, print the table and write the report."""
     console = Console()
-    totals = {t.name: _total_steps(t.env, t.agent, dict(t.overrides)) for t in trials}
+    totals = {t.name: _checked(t.env, t.agent, dict(t.overrides))[1] for t in trials}
     with progress_bars(totals, console) as watch:
         runs = run_trials(trials, folder, watch)
     path, entries = report_runs(runs, folder / "report.html", title=title)
@@ -129,9 +130,13 @@ def train_and_report(trials: Sequence[Trial], folder: Path, title: str | None = 
     console.print(f"\nreport: {path}", soft_wrap=True)
 
 
-def _total_steps(env: str, agent: str, overrides: dict[str, Any]) -> int:
-    """Validates everything before anything is started."""
+def _checked(env: str, agent: str, overrides: dict[str, Any]) -> tuple[dict[str, Any], int]:
+    """Validate everything before anything is started.
+
+    Returns:
+        The overrides without the prefixes env. and agent., and the steps that they ask for.
+    """
     raw, _ = read_preset("agents", agent)
     of_env, of_agent = split_overrides(overrides, raw)
     resolve_env(env, of_env)
-    return resolve_agent(agent, of_agent).training.total_steps
+    return {**of_env, **of_agent}, resolve_agent(agent, of_agent).training.total_steps

@@ -112,10 +112,22 @@ def _task(subject: object, env: str | Task | None, overrides: Mapping[str, Any])
         if env is None and not overrides:
             return subject.task
         config = _overridden(subject.env, overrides) if env is None else resolve_env(env, overrides)
+        _check_shape(config, subject)
         return Task.build(config, scaler=subject.task.scaler)
     if env is None:
         raise ConfigError("env is missing: only a run knows the market it was trained on")
     return Task.build(resolve_env(env, overrides))
+
+
+def _check_shape(config: TradingConfig, run: Run) -> None:
+    """A policy reads and acts as it was trained to."""
+    for key in ("window", "features", "discrete_positions", "position_range"):
+        asked, trained = getattr(config, key), getattr(run.env, key)
+        if asked != trained:
+            raise ConfigError(
+                f"{run.path}: the policy was trained with {key.removeprefix('discrete_')} = "
+                f"{trained}, not {asked}"
+            )
 
 
 def _overridden(config: TradingConfig, overrides: Mapping[str, Any]) -> TradingConfig:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from drltrade.errors import ConfigError
 from drltrade.experiment.presets import preset_name
 from drltrade.experiment.run import Run, load_run, train
 
@@ -45,8 +46,12 @@ def run_trials(
     a seed. A trial's folder from an earlier study is replaced.
 
     Raises:
-        Whatever a trial raised; the others are cancelled.
+        ConfigError: two trials have the same name. Whatever a trial raised; the others are
+        cancelled.
     """
+    names = [trial.name for trial in trials]
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise ConfigError(f"two trials would share the folder {folder / twice[0]}")
     workers = min(workers or len(os.sched_getaffinity(0)), len(trials))
     # Spawned, not forked: torch's and numba's threads do not survive a fork.
     context = multiprocessing.get_context("spawn")
