@@ -14,7 +14,8 @@ def compiled_rule(fill: Fill) -> Rule:
 
     inline = numba.njit(inline="always")
     namespace = SimpleNamespace(where=inline(SCALAR.where), abs=abs, sign=inline(SCALAR.sign))
-    return make_rule(namespace, fill, numba.njit)
+    # numpy's error model: x / 0 is inf, as in the other specialisations, and needs no branch.
+    return make_rule(namespace, fill, numba.njit(error_model="numpy"))
 
 
 @cache
@@ -31,7 +32,7 @@ def replay_kernel(fill: Fill) -> Any:
 
     step = compiled_rule(fill).step
 
-    @numba.njit
+    @numba.njit(error_model="numpy")
     def replay(
         targets: Any, fill_price: Any, close: Any, years: Any, cash: Any, floor: Any, rates: Any
     ) -> Any:
