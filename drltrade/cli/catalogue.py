@@ -53,14 +53,18 @@ def show_data(
             {
                 "symbol": symbol,
                 "bars": len(frame),
-                "first": str(frame.index[0]),
-                "last": str(frame.index[-1]),
+                "first": _label(frame.index[0]),
+                "last": _label(frame.index[-1]),
                 "first close": f"{frame['close'].iloc[0]:.6g}",
                 "last close": f"{frame['close'].iloc[-1]:.6g}",
             }
         )
     about = f"{bars.source} | {bars.frequency} | adjustment: {bars.adjustment} | zone: {bars.zone}"
     show_table(f"{about}\nsha256 {bars.sha256}", rows, as_json)
+
+
+def _label(time: Any) -> str:
+    return str(time.date() if time == time.normalize() else time)
 
 
 @envs.callback(invoke_without_command=True)

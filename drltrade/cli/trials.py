@@ -14,6 +14,7 @@ from rich.progress import (
     TextColumn,
     TimeElapsedColumn,
 )
+from rich.table import Column
 
 from drltrade.cli.results import print_results
 from drltrade.errors import ConfigError
@@ -29,25 +30,27 @@ from drltrade.experiment.run import train
 from drltrade.experiment.study import Trial, WatchTrial, run_trials
 
 FIGURES = {
+    "best_validation": ("best", "{:+.3f}"),
+    "validation": ("validation", "{:+.3f}"),
     "reward": ("reward/bar", "{:+.5f}"),
+    "steps_per_second": ("steps/s", "{:,.0f}"),
     "loss": ("loss", "{:.3f}"),
     "value_loss": ("value loss", "{:.2f}"),
-    "validation": ("validation", "{:+.3f}"),
-    "best_validation": ("best", "{:+.3f}"),
-    "steps_per_second": ("steps/s", "{:,.0f}"),
 }
+"""What a bar shows, the most telling first: a narrow terminal cuts the rest."""
 
 
 @contextmanager
 def progress_bars(totals: Mapping[str, int], console: Console) -> Iterator[WatchTrial]:
     """A bar per trial with its latest figures; yields the function to be told of them."""
     with Progress(
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=20),
-        TaskProgressColumn(),
-        TimeElapsedColumn(),
-        TextColumn("[dim]{task.fields[figures]}"),
+        TextColumn("{task.description}", table_column=Column(no_wrap=True)),
+        BarColumn(bar_width=12),
+        TaskProgressColumn(table_column=Column(min_width=4, no_wrap=True)),
+        TimeElapsedColumn(table_column=Column(min_width=7, no_wrap=True)),
+        TextColumn("[dim]{task.fields[figures]}", table_column=Column(no_wrap=True, ratio=1)),
         console=console,
+        expand=True,
     ) as progress:
         bars = {
             name: progress.add_task(name, total=total, figures="waiting", start=False)
