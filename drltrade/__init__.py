@@ -5,6 +5,8 @@ Importing the package makes `gymnasium.make("drltrade/Trading-v0")` work.
 """
 
 import importlib
+import sys
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from drltrade.registration import register
@@ -57,3 +59,22 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return __all__
+
+
+class _Package(ModuleType):
+    """Keeps the function `backtest` where Python would put the subpackage of that name.
+
+    Importing `drltrade.backtest.engine` binds its parent to the attribute `backtest`. The modules
+    in there are found all the same.
+    """
+
+    @property
+    def backtest(self) -> Any:
+        return __getattr__("backtest")
+
+    @backtest.setter
+    def backtest(self, module: ModuleType) -> None:
+        pass
+
+
+sys.modules[__name__].__class__ = _Package

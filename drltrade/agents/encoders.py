@@ -14,10 +14,9 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
+from drltrade.agents.activations import ACTIVATIONS
 from drltrade.market.simulator import ACCOUNT_FEATURES
 from drltrade.settings import Settings
-
-ACTIVATIONS: dict[str, type[nn.Module]] = {"tanh": nn.Tanh, "relu": nn.ReLU}
 
 
 class NetworkConfig(Settings):

@@ -13,13 +13,13 @@ class MarketView:
 
     def __init__(self, task: Task, simulator: Simulator) -> None:
         """`simulator`: whose rows and device the view takes."""
-        window = task.config.window
-        self._windows = windows(simulator.features, window)
-        self._offset = window - 1
+        self._window = task.config.window
+        # One row per window, flat: gathering whole rows is several times faster.
+        self._flat = windows(simulator.features, self._window).flatten(1, 2)
+        self._offset = self._window - 1
         # Rows of the period, and every bar that a step can lead to.
         self.rows = simulator.rows
         self.bars = len(simulator.rows)
-        self._first_window = self.rows[0] - self._offset
 
     def embed(self, encoder: nn.Module, t: Tensor) -> Tensor:
         """[B] time indices -> [B, E] embeddings.
@@ -28,15 +28,16 @@ class MarketView:
         otherwise the windows are gathered. Both give the same values.
         """
         if t.numel() >= self.bars:
-            return self.table(encoder)[t - self.rows[0]]
-        embeddings: Tensor = encoder(self._windows[t - self._offset])
+            return self.table(encoder).index_select(0, t - self.rows[0])
+        flat = self._flat.index_select(0, t - self._offset)
+        embeddings: Tensor = encoder(flat.view(len(flat), self._window, -1))
         return embeddings
 
     def table(self, encoder: nn.Module) -> Tensor:
         """[bars, E] embedding of every bar of the period; row 0 belongs to `rows[0]`."""
-        embeddings: Tensor = encoder(
-            self._windows[self._first_window : self._first_window + self.bars]
-        )
+        first = self.rows[0] - self._offset
+        flat = self._flat[first : first + self.bars]
+        embeddings: Tensor = encoder(flat.view(len(flat), self._window, -1))
         return embeddings
 
 

@@ -67,6 +67,11 @@ class ActorCritic(nn.Module):
         self.actor = Tower(config, outputs)
         self.critic = Tower(config, 1)
 
+    def forward(self, embedding: Tensor, account: Tensor) -> tuple[Tensor, Tensor]:
+        """[N, 2H], [N, 4] -> action outputs [N, A], values [N]."""
+        of_actor, of_critic = torch.split(embedding, self.width, -1)
+        return self.actor(of_actor, account), self.critic(of_critic, account).squeeze(-1)
+
     def act(self, embedding: Tensor, account: Tensor) -> Tensor:
         """[N, 2H], [N, 4] -> [N, A]."""
         outputs: Tensor = self.actor(embedding[..., : self.width], account)
@@ -127,17 +132,15 @@ class PPO:
         account = torch.empty((*shape, 4), device=self.device)
         next_account = torch.empty_like(account)
         reward = torch.empty(shape, device=self.device)
-        log_probability = torch.empty_like(reward)
         terminated = torch.empty(shape, dtype=torch.bool, device=self.device)
         truncated = torch.empty_like(terminated)
-        actions = []
+        outputs, actions = [], []
         for step in range(config.n_steps):
             t[step], account[step] = simulator.t, simulator.account
-            outputs = network.act(table[t[step] - first], account[step])
-            action = self.head.sample(outputs, self._generator)
-            log_probability[step] = self.head.log_probability(outputs, action)
-            actions.append(action)
-            transition = simulator.step(self.head.target(action))
+            embedding = table.index_select(0, simulator.t - first)
+            outputs.append(network.act(embedding, simulator.account))
+            actions.append(self.head.sample(outputs[-1], self._generator))
+            transition = simulator.step(self.head.target(actions[-1]))
             reward[step] = transition.reward / self._scale
             terminated[step], truncated[step] = transition.terminated, transition.truncated
             next_account[step] = transition.account
@@ -153,9 +156,9 @@ class PPO:
             reward, value, next_value, terminated, terminated | truncated,
             config.gamma, config.gae_lambda,
         )  # fmt: skip
-        rollout = Rollout(
-            t, account, torch.stack(actions), log_probability, advantage, advantage + value
-        )
+        action = torch.stack(actions)
+        log_probability = self.head.log_probability(torch.stack(outputs), action)
+        rollout = Rollout(t, account, action, log_probability, advantage, advantage + value)
         return rollout, reward.mean() * self._scale
 
     def _update(self, rollout: Rollout) -> dict[str, float]:
@@ -171,8 +174,7 @@ class PPO:
                     continue  # a single advantage has no spread to be normalised by
                 batch = Rollout(*(field[index] for field in flat))
                 embedding = self._view.embed(self.network.encoder, batch.t)
-                outputs = self.network.act(embedding, batch.account)
-                value = self.network.value(embedding, batch.account)
+                outputs, value = self.network(embedding, batch.account)
                 log_probability = self.head.log_probability(outputs, batch.action)
                 advantage = batch.advantage
                 advantage = (advantage - advantage.mean()) / (advantage.std() + 1e-8)
@@ -183,7 +185,7 @@ class PPO:
                 entropy = self.head.entropy(outputs)
                 loss = policy_loss + config.vf_coef * value_loss - config.ent_coef * entropy
                 self._optimizer.zero_grad()
-                loss.backward()  # type: ignore[no-untyped-call]
+                loss.backward()
                 nn.utils.clip_grad_norm_(self._parameters, config.max_grad_norm)
                 self._optimizer.step()
                 with torch.no_grad():

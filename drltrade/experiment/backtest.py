@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from drltrade.agents.agent import Policy
+from drltrade.agents.sb3 import SB3Policy
 from drltrade.backtest.baselines import BASELINES, baseline_targets
 from drltrade.backtest.engine import decide, replay
 from drltrade.backtest.ledger import Ledger
@@ -70,9 +71,10 @@ def backtest(
     """Run something over a period of a market.
 
     Args:
-        subject: a `Run`; a policy; a frame of target weights (index: decision times, column: the
-            symbol; a bar that it lacks, or NaN, holds); or the name of a baseline (buy-and-hold,
-            flat, ma-cross, mean-reversion).
+        subject: a `Run`; a policy, or a model of stable-baselines3; a frame of target weights
+            (index: decision times, those outside the period play no part; column: the symbol; a
+            bar that it lacks, or NaN, holds); or the name of a baseline (buy-and-hold, flat,
+            ma-cross, mean-reversion).
         env: name or file of an env preset, or a prepared task; a run has its own.
         period: train, validation, test or all.
         name: what to call it; the run's or baseline's own name by default.
@@ -90,11 +92,17 @@ def backtest(
     elif isinstance(subject, pd.DataFrame):
         targets = _aligned(subject, task, rows)
     else:
-        policy = subject.policy if isinstance(subject, Run) else subject
-        targets, _ = decide(policy, _whole(task, period))
+        targets, _ = decide(_policy(subject), _whole(task, period))
     ledger = replay(targets, task.market, rows, task.config)
     default = subject if isinstance(subject, str) else getattr(subject, "name", "targets")
     return Backtest(**vars(ledger), name=name or str(default), period=period, task=task)
+
+
+def _policy(subject: Any) -> Policy:
+    if isinstance(subject, Run):
+        return subject.policy
+    policy: Policy = SB3Policy(subject) if hasattr(subject, "predict") else subject
+    return policy
 
 
 def _whole(task: Task, period: PeriodName) -> TradingEnv:
@@ -138,10 +146,13 @@ def _aligned(frame: pd.DataFrame, task: Task, rows: range) -> NDArray[np.float64
     symbol, market = task.market.symbol, task.market
     if list(frame.columns) != [symbol]:
         raise DataError(f"targets have the columns {list(frame.columns)}; [{symbol!r}] is needed")
-    unknown = frame.index.difference(market.times)
-    if len(unknown):
-        raise DataError(f"targets at {unknown[0]}: {task.source} has no bar of {symbol} then")
     if not frame.index.is_unique:
         raise DataError(f"targets at {frame.index[frame.index.duplicated()][0]} stand twice")
     decisions = market.times[rows[0] : rows[-1]]
+    inside = frame.index[(frame.index >= decisions[0]) & (frame.index <= decisions[-1])]
+    if not len(inside):
+        raise DataError(f"no targets between {decisions[0]} and {decisions[-1]}")
+    unknown = inside.difference(market.times)
+    if len(unknown):
+        raise DataError(f"targets at {unknown[0]}: {task.source} has no bar of {symbol} then")
     return frame[symbol].reindex(decisions).to_numpy(np.float64)

@@ -117,12 +117,17 @@ def report_runs(
 def report_backtest(result: Backtest, path: Path) -> Path:
     """Report one backtest beside the baselines."""
     task, period = result.task, result.period
-    entry = Entry(result.name, (result,), "agent")
+    entry = Entry(result.name, (result,), "baseline" if result.name in BASELINES else "agent")
+    others = [name for name in BASELINES if name != result.name]
     settings = {"period": period, "env": task.config.model_dump(mode="json"), "data": _data(task)}
     return write_report(
         path,
         title=f"{result.name} on {task.market.symbol}",
-        entries=[entry, *baseline_entries(task, period), random_entry(task, period, entry)],
+        entries=[
+            entry,
+            *baseline_entries(task, period, others),
+            random_entry(task, period, entry),
+        ],
         benchmark=BENCHMARK,
         settings=settings,
     )

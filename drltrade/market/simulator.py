@@ -113,13 +113,21 @@ class Simulator:
         truncated = (left <= 0) & ~step.ruined
         done = truncated | step.ruined
 
-        self.t = torch.where(done, self._starts(), self.t + 1)
-        self.left = torch.where(done, self.episode_length, left)
-        self.equity = torch.where(done, self.initial_equity, step.equity)
-        self.cash = torch.where(done, self.initial_equity, step.cash)
-        self.peak = torch.where(done, self.initial_equity, standing.peak)
-        self.units = torch.where(done, 0.0, step.units)
-        self.entry = torch.where(done, 0.0, standing.entry)
-        self.age = torch.where(done, 0.0, standing.age)
-        self.account = torch.where(done[:, None], 0.0, account)
+        self.t, self.left, self.account = self.t + 1, left, account
+        self.cash, self.units, self.equity = step.cash, step.units, step.equity
+        self.entry, self.age, self.peak = standing.entry, standing.age, standing.peak
+        # On a GPU the question whether any is done would wait for the device; the answer costs more
+        # than restarting none.
+        if self.device.type != "cpu" or bool(done.any()):
+            self._restart(done)
         return Transition(reward, step.ruined, truncated, account)
+
+    def _restart(self, done: Tensor) -> None:
+        """Give the accounts marked in `done` [n] a fresh start."""
+        self.t = torch.where(done, self._starts(), self.t)
+        self.left = torch.where(done, self.episode_length, self.left)
+        self.account = torch.where(done[:, None], 0.0, self.account)
+        for name in ("cash", "equity", "peak"):
+            setattr(self, name, torch.where(done, self.initial_equity, getattr(self, name)))
+        for name in ("units", "entry", "age"):
+            setattr(self, name, torch.where(done, 0.0, getattr(self, name)))

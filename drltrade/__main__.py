@@ -1,0 +1,5 @@
+"""`python -m drltrade` is the command."""
+
+from drltrade.cli import main
+
+main()
