@@ -16,10 +16,8 @@ Floats = NDArray[np.float64]
 
 
 def buy_and_hold(close: Floats, rows: range, low: float, high: float) -> Floats:
-    """Everything into the asset at the first fill; never touched again."""
-    targets = np.full(len(rows) - 1, np.nan)
-    targets[0] = 1.0
-    return targets
+    """Everything into the asset at the first fill; fully invested, its weight cannot drift."""
+    return np.ones(len(rows) - 1)
 
 
 def always_flat(close: Floats, rows: range, low: float, high: float) -> Floats:

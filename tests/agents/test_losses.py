@@ -1,0 +1,96 @@
+"""Losses against numbers worked by hand."""
+
+import math
+
+import pytest
+import torch
+
+from drltrade.agents.losses import (
+    approximate_kl,
+    clipped_policy_loss,
+    double_q_target,
+    dueling_values,
+    temporal_difference_loss,
+)
+
+
+def tensor(*values):
+    return torch.tensor(values, dtype=torch.float64)
+
+
+# The objective stops growing where the ratio leaves [0.8, 1.2] in the direction of the advantage,
+# and only there.
+@pytest.mark.parametrize(
+    ("ratio", "advantage", "loss", "gradient"),
+    [
+        (1.5, 1.0, -1.2, False),
+        (1.5, -1.0, 1.5, True),
+        (0.5, 1.0, -0.5, True),
+        (0.5, -1.0, 0.8, False),
+        (1.1, 2.0, -2.2, True),
+        (1.0, -3.0, 3.0, True),
+    ],
+)
+def test_the_clipped_objective_on_both_sides(ratio, advantage, loss, gradient):
+    log_probability = tensor(math.log(ratio) - 2.0).requires_grad_()
+    value = clipped_policy_loss(log_probability, tensor(-2.0), tensor(advantage), 0.2)
+    assert float(value.detach()) == pytest.approx(loss, rel=1e-12)
+    value.backward()
+    expected = -ratio * advantage if gradient else 0.0
+    assert float(log_probability.grad) == pytest.approx(expected, rel=1e-12)
+
+
+def test_the_clipped_objective_is_a_mean():
+    old = torch.zeros(2, dtype=torch.float64)
+    loss = clipped_policy_loss(tensor(math.log(1.5), math.log(0.5)), old, tensor(1.0, 1.0), 0.2)
+    assert float(loss) == pytest.approx(-(1.2 + 0.5) / 2, rel=1e-12)
+
+
+def test_approximate_kl_by_hand():
+    log_probability = tensor(-1.0, -1.0 + math.log(2.0))
+    kl = approximate_kl(log_probability, tensor(-1.0, -1.0))
+    assert float(kl) == pytest.approx((0 + (2 - 1 - math.log(2))) / 2, rel=1e-12)
+    assert float(approximate_kl(log_probability, log_probability)) == 0.0
+
+
+def test_approximate_kl_estimates_the_divergence():
+    old = torch.tensor([0.5, 0.3, 0.2], dtype=torch.float64)
+    new = torch.tensor([0.4, 0.4, 0.2], dtype=torch.float64)
+    action = torch.multinomial(old, 200_000, True, generator=torch.Generator().manual_seed(0))
+    estimate = approximate_kl(new.log()[action], old.log()[action])
+    assert float(estimate) == pytest.approx(float((old * (old / new).log()).sum()), rel=0.02)
+
+
+@pytest.mark.parametrize(
+    ("error", "loss", "slope"),
+    [(0.5, 0.125, 0.5), (-0.5, 0.125, -0.5), (3.0, 2.5, 1.0), (-3.0, 2.5, -1.0), (1.0, 0.5, 1.0)],
+)
+def test_the_huber_loss_is_square_within_one_and_straight_beyond(error, loss, slope):
+    value = tensor(2.0 + error).requires_grad_()
+    result = temporal_difference_loss(value, tensor(2.0))
+    result.backward()
+    assert float(result.detach()) == pytest.approx(loss, rel=1e-12)
+    assert float(value.grad) == pytest.approx(slope, rel=1e-12)
+
+
+def test_double_learning_chooses_by_one_network_and_values_by_the_other():
+    reward, discount = tensor(1.0, 1.0, 1.0), tensor(0.5, 0.5, 0.0)
+    online = tensor([1, 3, 2], [9, 0, 0], [9, 9, 9])
+    target = tensor([8, 4, 6], [2, 7, 1], [5, 5, 5])
+    double = double_q_target(reward, discount, online, target, double=True)
+    single = double_q_target(reward, discount, online, target, double=False)
+    assert double.tolist() == [1 + 0.5 * 4, 1 + 0.5 * 2, 1.0]
+    assert single.tolist() == [1 + 0.5 * 8, 1 + 0.5 * 7, 1.0]
+
+
+def test_dueling_values_by_hand():
+    values = dueling_values(tensor([10, 1, 2, 6], [0, 5, 5, 5]))
+    assert values.tolist() == [[8.0, 9.0, 13.0], [0.0, 0.0, 0.0]]
+
+
+def test_dueling_advantages_have_no_mean():
+    outputs = torch.randn(50, 5, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    values = dueling_values(outputs)
+    torch.testing.assert_close(values.mean(1), outputs[:, 0])
+    shifted = outputs + tensor(0, 7, 7, 7, 7)
+    torch.testing.assert_close(dueling_values(shifted), values)

@@ -1,0 +1,97 @@
+"""Advantages and n-step returns: numbers worked by hand, and a slow loop as oracle."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from drltrade.agents.returns import generalized_advantage, n_step_return
+
+
+def column(*values):
+    return torch.tensor(values, dtype=torch.float64)[:, None]
+
+
+def flags(*values):
+    return torch.tensor(values, dtype=torch.bool)[:, None]
+
+
+# gamma = lambda = 1/2; r = 1, 2, 3; v = 1; the last state is worth 4.
+# Without an end: deltas 0.5, 1.5, 4, each carried back by a quarter.
+@pytest.mark.parametrize(
+    ("terminated", "done", "v_after_second", "expected"),
+    [
+        ((0, 0, 0), (0, 0, 0), 1.0, (1.125, 2.5, 4.0)),
+        ((0, 0, 0), (0, 1, 0), 6.0, (1.5, 4.0, 4.0)),  # cut: bootstraps from 6, carries nothing
+        ((0, 1, 0), (0, 1, 0), 6.0, (0.75, 1.0, 4.0)),  # ended: nothing follows
+        ((0, 0, 1), (0, 0, 1), 1.0, (1.0, 2.0, 2.0)),
+    ],
+)
+def test_generalized_advantage_by_hand(terminated, done, v_after_second, expected):
+    advantage = generalized_advantage(
+        column(1, 2, 3), column(1, 1, 1), column(1, v_after_second, 4),
+        flags(*terminated), flags(*done), 0.5, 0.5,
+    )  # fmt: skip
+    assert advantage[:, 0].tolist() == list(expected)
+
+
+def slow_advantage(r, v, v_next, terminated, done, gamma, lam):
+    """The definition: a sum of discounted deltas up to the end of the episode."""
+    out = np.zeros_like(r)
+    for t, i in np.ndindex(r.shape):
+        weight = 1.0
+        for k in range(t, len(r)):
+            delta = r[k, i] - v[k, i] + (0.0 if terminated[k, i] else gamma * v_next[k, i])
+            out[t, i] += weight * delta
+            if done[k, i]:
+                break
+            weight *= gamma * lam
+    return out
+
+
+@settings(deadline=None)
+@given(
+    st.integers(0, 10_000),
+    st.integers(1, 12),
+    st.integers(1, 4),
+    st.floats(0, 1),
+    st.floats(0, 1),
+)
+def test_generalized_advantage_against_a_slow_loop(seed, steps, n, gamma, lam):
+    rng = np.random.default_rng(seed)
+    r, v, v_next = rng.normal(size=(3, steps, n))
+    terminated = rng.random((steps, n)) < 0.15
+    done = terminated | (rng.random((steps, n)) < 0.15)
+    tensors = [torch.from_numpy(array) for array in (r, v, v_next, terminated, done)]
+    advantage = generalized_advantage(*tensors, gamma, lam)
+    expected = slow_advantage(r, v, v_next, terminated, done, gamma, lam)
+    np.testing.assert_allclose(advantage.numpy(), expected, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("done", "expected"),
+    [
+        ((0, 0, 0), (1 + 0.5 * 2 + 0.25 * 4, 0.125, 2)),
+        ((0, 0, 1), (3.0, 0.125, 2)),
+        ((0, 1, 0), (2.0, 0.25, 1)),
+        ((1, 0, 1), (1.0, 0.5, 0)),
+    ],
+)
+def test_n_step_return_by_hand(done, expected):
+    total, discount, last = n_step_return(column(1, 2, 4), flags(*done), 0.5)
+    assert (float(total), float(discount), int(last)) == expected
+
+
+@settings(deadline=None)
+@given(st.integers(0, 10_000), st.integers(1, 8), st.integers(1, 5), st.floats(0, 1))
+def test_n_step_return_against_a_slow_loop(seed, n, batch, gamma):
+    rng = np.random.default_rng(seed)
+    r, done = rng.normal(size=(n, batch)), rng.random((n, batch)) < 0.3
+    total, discount, last = n_step_return(torch.from_numpy(r), torch.from_numpy(done), gamma)
+    for i in range(batch):
+        m = next((k + 1 for k in range(n) if done[k, i]), n)
+        expected = sum(gamma**k * r[k, i] for k in range(m))
+        assert float(total[i]) == pytest.approx(expected, rel=1e-12, abs=1e-12)
+        assert float(discount[i]) == pytest.approx(gamma**m, rel=1e-12)
+        assert int(last[i]) == m - 1

@@ -1,0 +1,125 @@
+"""Rules to compare with: small cases by hand, no future, the turnover asked for."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from drltrade.backtest.baselines import (
+    BASELINES,
+    always_flat,
+    baseline_targets,
+    buy_and_hold,
+    mean_reversion,
+    moving_average_cross,
+    random_targets,
+)
+from drltrade.backtest.engine import replay
+from drltrade.envs.config import TradingConfig
+from drltrade.market.tensors import Market
+
+
+def test_buy_and_hold_buys_once_even_where_the_first_bar_has_no_volume():
+    times = pd.date_range("2020-01-01", periods=6)
+    price = np.array([10.0, 11.0, 12.0, 9.0, 13.0, 14.0])
+    market = Market(
+        "X", times, price, price, np.array([True, False, True, True, True, True]),
+        np.zeros((6, 1), np.float32), ("none",), 252.0,
+    )  # fmt: skip
+    targets = buy_and_hold(price, range(6), -1.0, 1.0)
+    ledger = replay(targets, market, range(6), TradingConfig())
+    assert np.flatnonzero(ledger.turnover).tolist() == [2]
+    assert np.all(ledger.units[2:] == ledger.units[2])
+    assert np.all(ledger.cash[2:] == 0.0)
+
+
+def test_flat_is_cash():
+    assert always_flat(np.arange(1.0, 6.0), range(1, 5), -1.0, 1.0).tolist() == [0, 0, 0]
+
+
+def test_moving_average_cross_by_hand():
+    # Averages of 2 and of 3 closes, from the third bar on: 2.5 > 2, 2.5 > 2.33, 1.5 < 2, 1.5 < 1.67
+    close = np.array([1.0, 2.0, 3.0, 2.0, 1.0, 2.0, 9.0])
+    targets = moving_average_cross(close, range(1, 7), -0.5, 0.75, fast=2, slow=3)
+    assert targets.tolist() == [0, 0.75, 0.75, -0.5, -0.5]
+
+
+def test_mean_reversion_by_hand():
+    # In deviations from the average of 3: none (constant), 1.41, -0.71, -1.22, -0.27, 0.89
+    close = np.array([10.0, 10.0, 10.0, 13.0, 10.0, 7.0, 8.0, 8.2, 50.0])
+    targets = mean_reversion(close, range(2, 9), -1.0, 1.0, window=3, width=1.0)
+    assert targets.tolist() == [0, -1, 0, 1, 1, 0]
+
+
+def test_mean_reversion_enters_the_other_way_at_once():
+    # 1.41 deviations above the average of 3, then 1.41 below.
+    close = np.array([10.0, 10.0, 13.0, 13.0, 4.0, 4.0])
+    targets = mean_reversion(close, range(2, 5), -1.0, 1.0, window=3, width=1.0)
+    assert targets.tolist() == [-1, -1]
+    targets = mean_reversion(close, range(2, 6), -1.0, 1.0, window=3, width=1.0)
+    assert targets.tolist() == [-1, -1, 1]
+
+
+@pytest.mark.parametrize("name", BASELINES)
+def test_no_rule_knows_the_future(name):
+    rng = np.random.default_rng(0)
+    close = 100 * np.exp(np.cumsum(rng.normal(0, 0.02, 400)))
+    rows, config = range(60, 400), TradingConfig()
+    targets = baseline_targets(name, close, rows, config)
+    assert len(targets) == 339
+    for bar in (60, 61, 100, 250, 398):
+        changed = close.copy()
+        changed[bar + 1 :] *= np.exp(rng.normal(0, 0.2, 399 - bar))
+        upto = bar - 60 + 1
+        again = baseline_targets(name, changed, rows, config)
+        np.testing.assert_array_equal(again[:upto], targets[:upto])
+
+
+@pytest.mark.parametrize("name", ["ma-cross", "mean-reversion"])
+def test_rules_trade_and_use_the_bars_before_the_period(name):
+    rng = np.random.default_rng(1)
+    close = 100 * np.exp(np.cumsum(rng.normal(0, 0.02, 400)))
+    whole = baseline_targets(name, close, range(60, 400), TradingConfig())
+    late = baseline_targets(name, close, range(200, 400), TradingConfig())
+    np.testing.assert_array_equal(whole[140:], late)
+    assert set(whole) == ({-1, 1} if name == "ma-cross" else {-1, 0, 1})
+
+
+@pytest.mark.parametrize(
+    ("settings", "low", "high"),
+    [
+        ({"positions": (0.0, 1.0)}, 0, 1),
+        ({"position_range": (-0.5, 0.8)}, -0.5, 0.8),
+        ({"positions": (-3.0, 0.0, 3.0)}, -1, 1),  # no rule borrows
+    ],
+)
+def test_rules_stay_within_the_positions_allowed(settings, low, high):
+    rng = np.random.default_rng(1)
+    close = 100 * np.exp(np.cumsum(rng.normal(0, 0.02, 400)))
+    targets = baseline_targets("mean-reversion", close, range(60, 400), TradingConfig(**settings))
+    assert (targets.min(), targets.max()) == (low, high)
+
+
+@pytest.mark.parametrize(
+    "positions", [{"positions": [-1, 0, 1]}, {"positions": [0, 1]}, {"position_range": [-1, 1]}]
+)
+@pytest.mark.parametrize("turnover", [0.05, 0.2])
+def test_random_paths_trade_as_much_as_asked(make_task, make_random_bars, positions, turnover):
+    task = make_task(make_random_bars(8, 2500, volatility=0.002), **positions)
+    rows, generator = task.rows("all"), np.random.default_rng(0)
+    found = []
+    for _ in range(20):
+        targets = random_targets(len(rows) - 1, turnover, task.config, generator)
+        assert task.config.lowest_position <= targets.min()
+        assert targets.max() <= task.config.highest_position
+        found.append(replay(targets, task.market, rows, task.config).turnover[1:].mean())
+    assert np.mean(found) == pytest.approx(turnover, rel=0.1)
+
+
+def test_random_paths_come_from_the_generator():
+    def path(seed):
+        return random_targets(300, 0.3, TradingConfig(), np.random.default_rng(seed)).tolist()
+
+    assert path(1) == path(1)
+    assert path(1) != path(2)
+    still = random_targets(300, 0.0, TradingConfig(), np.random.default_rng(0))
+    assert still.tolist() == [0.0] * 300

@@ -1,0 +1,84 @@
+"""What is shipped, and what every file keeps to."""
+
+import subprocess
+import sys
+import tomllib
+import zipfile
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+
+import drltrade
+
+ROOT = Path(__file__).parents[1]
+LONGEST = 400
+
+
+@pytest.mark.parametrize("name", drltrade.__all__)
+def test_every_public_name_is_there(name):
+    assert getattr(drltrade, name) is not None
+    assert name in dir(drltrade)
+
+
+def test_the_subpackage_backtest_does_not_hide_the_function():
+    from drltrade.backtest import engine
+    from drltrade.backtest.ledger import Ledger
+
+    for _ in range(2):
+        assert drltrade.backtest.__module__ == "drltrade.experiment.backtest"
+    assert engine.Ledger is Ledger
+    assert sys.modules["drltrade.backtest"].engine is engine
+
+
+def test_an_unknown_name_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="module 'drltrade' has no attribute 'nothing'"):
+        _ = drltrade.nothing
+
+
+def test_the_version_is_that_of_pyproject():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert drltrade.__version__ == version("drltrade") == project["version"]
+
+
+def test_no_python_file_is_too_long():
+    files = [
+        path for name in ("drltrade", "tests", "benchmarks") for path in (ROOT / name).rglob("*.py")
+    ]
+    lengths = {str(path.relative_to(ROOT)): len(path.read_text().splitlines()) for path in files}
+    assert len(lengths) > 80
+    assert {name: length for name, length in lengths.items() if length > LONGEST} == {}
+
+
+@pytest.mark.slow
+def test_the_wheel_carries_presets_data_and_everything_else(tmp_path):
+    pytest.importorskip("hatchling", reason="the build backend is not installed")
+    build = [
+        sys.executable,
+        "-m",
+        "pip",
+        "wheel",
+        "--no-deps",
+        "--no-build-isolation",
+        "--no-index",
+    ]
+    done = subprocess.run(
+        [*build, "--wheel-dir", str(tmp_path), str(ROOT)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    (wheel,) = tmp_path.glob("drltrade-*.whl")
+    names = set(zipfile.ZipFile(wheel).namelist())
+    for kind in ("envs", "agents"):
+        for path in (ROOT / kind).glob("*.toml"):
+            assert f"drltrade/packaged/{kind}/{path.name}" in names
+    assert {
+        "drltrade/packaged/data/us5.parquet", "drltrade/packaged/data/us5.md",
+        "drltrade/py.typed", "drltrade/report/page.css",
+    } <= names  # fmt: skip
+    sources = {str(path.relative_to(ROOT)) for path in (ROOT / "drltrade").rglob("*.py")}
+    assert sources <= names
+    assert not any(name.startswith(("tests/", "benchmarks/", "notebooks/")) for name in names)
+    assert not any("runs/" in name or "store/" in name for name in names)
