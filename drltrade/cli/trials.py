@@ -58,7 +58,12 @@ def progress_bars(totals: Mapping[str, int], console: Console) -> Iterator[Watch
         }
         known: dict[str, dict[str, float]] = {name: {} for name in totals}
 
-        def watch(name: str, steps: int, figures: Mapping[str, float]) -> None:
+        def watch(name: str, steps: int, figures: Mapping[str, float] | None) -> None:
+            if figures is None:
+                # An early stop is an end, too.
+                progress.update(bars[name], total=steps, completed=steps)
+                progress.stop_task(bars[name])
+                return
             known[name] |= figures
             text = "  ".join(
                 f"{label} {form.format(known[name][key])}"
@@ -93,6 +98,7 @@ def train_one(
             watch=lambda steps, figures: watch(name, steps, figures),
             **overrides,
         )
+        watch(name, finished.outcome["steps"], None)
     outcome = finished.outcome
     if as_json:
         print(json.dumps({"run": str(finished.path), **outcome}))  # noqa: T201

@@ -14,8 +14,8 @@ from drltrade.errors import ConfigError
 from drltrade.experiment.presets import preset_name
 from drltrade.experiment.run import Run, load_run, train
 
-WatchTrial = Callable[[str, int, Mapping[str, float]], None]
-"""Told a trial's name, its environment steps so far and its latest figures."""
+WatchTrial = Callable[[str, int, Mapping[str, float] | None], None]
+"""Told a trial's name, its environment steps so far and its latest figures; None: it has ended."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ def _relay(messages: Any, futures: Sequence[Future[Path]], watch: WatchTrial | N
 def _train(trial: Trial, folder: Path, messages: Any) -> Path:
     if (folder / "config.json").exists():
         shutil.rmtree(folder)
-    train(
+    run = train(
         trial.env,
         trial.agent,
         seed=trial.seed,
@@ -94,4 +94,5 @@ def _train(trial: Trial, folder: Path, messages: Any) -> Path:
         watch=lambda steps, figures: messages.put((trial.name, steps, dict(figures))),
         **trial.overrides,
     )
+    messages.put((trial.name, run.outcome["steps"], None))
     return folder

@@ -31,6 +31,15 @@ class Transition(NamedTuple):
     """[n, 4] float32, the account after the step."""
 
 
+class Prices(NamedTuple):
+    """What the rule needs to know of one bar; each [n], float64."""
+
+    fill: Tensor
+    close: Tensor
+    next_close: Tensor
+    years: Tensor
+
+
 class Simulator:
     """n accounts, each somewhere in the rows of one period of a market."""
 
@@ -89,22 +98,33 @@ class Simulator:
             self.rows[0], last + 1, (self.n_envs,), generator=self.generator, device=self.device
         )
 
-    def advance(self, target: Tensor) -> tuple[Step, Tensor]:
+    def advance(self, target: Tensor, prices: Prices | None = None) -> tuple[Step, Tensor]:
         """Run the rule over one bar for targets [n] (float64; NaN holds); -> (step, reward [n])."""
-        before, t = self.equity, self.t
+        at = prices or self.prices()
         step = self._rule.step(
-            self.cash, self.units, target, self._fill_price[t], self._close[t],
-            self._close[t + 1], self._years[t], self._floor, self.rates,
+            self.cash, self.units, target, at.fill, at.close, at.next_close, at.years,
+            self._floor, self.rates,
         )  # fmt: skip
-        return step, log_return(torch.log, before, step.equity)
+        return step, log_return(torch.log, self.equity, step.equity)
+
+    def prices(self) -> Prices:
+        """The bars where the accounts stand, each [n]."""
+        t, u = self.t, self.t + 1
+        return Prices(
+            self._fill_price.index_select(0, t),
+            self._close.index_select(0, t),
+            self._close.index_select(0, u),
+            self._years.index_select(0, t),
+        )
 
     @torch.no_grad()
     def step(self, target: Tensor) -> Transition:
         """Carry all accounts one bar on and restart those whose episode ended."""
-        step, reward = self.advance(target)
+        prices = self.prices()
+        step, reward = self.advance(target, prices)
         standing = self._rule.track(
-            self.entry, self.age, self.peak, self.units, step.units, self._fill_price[self.t],
-            self._close[self.t + 1], step.equity,
+            self.entry, self.age, self.peak, self.units, step.units, prices.fill,
+            prices.next_close, step.equity,
         )  # fmt: skip
         account = torch.stack(
             (standing.position, standing.unrealised, standing.tenure, standing.drawdown), 1
