@@ -1,5 +1,14 @@
 """What can go wrong for reasons a user can mend. Each message says what was found and where."""
 
+import difflib
+from collections.abc import Iterable
+
+
+def suggestion(name: object, allowed: Iterable[str]) -> str:
+    """The question whether the allowed name closest to `name` was meant, or nothing."""
+    close = difflib.get_close_matches(str(name), list(allowed), n=1)
+    return f"; did you mean {close[0]!r}?" if close else ""
+
 
 class DrltradeError(Exception):
     """Base of every error that drltrade raises on purpose."""

@@ -1,19 +1,18 @@
 """The strict base of everything that a user sets in a TOML file, an override or a keyword."""
 
-import difflib
 import json
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from drltrade.errors import ConfigError
+from drltrade.errors import ConfigError, suggestion
 
 
 class Settings(BaseModel):
     """Frozen, and closed: an unknown key is an error, and so is a text where a number belongs."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -27,10 +26,15 @@ def parse(model: type[Model], values: Mapping[str, Any], where: str) -> Model:
     """
     try:
         # Strict JSON: a list becomes a tuple and an integer a float, and nothing else is coerced.
-        return model.model_validate_json(json.dumps(values, default=str))
+        return model.model_validate_json(json.dumps(values, default=_plain))
     except ValidationError as error:
         lines = [_explain(model, problem) for problem in error.errors()]
         raise ConfigError(f"{where}: " + "; ".join(lines)) from None
+
+
+def _plain(value: Any) -> Any:
+    """What JSON does not know: numpy's numbers and arrays as Python's own, dates as text."""
+    return value.tolist() if hasattr(value, "tolist") else str(value)
 
 
 def _explain(model: type[BaseModel], problem: Any) -> str:
@@ -38,8 +42,7 @@ def _explain(model: type[BaseModel], problem: Any) -> str:
     key = ".".join(path) or "the whole"
     if problem["type"] == "extra_forbidden":
         allowed = _keys_beside(model, path)
-        close = difflib.get_close_matches(path[-1], allowed, n=1)
-        hint = f"; did you mean {close[0]!r}?" if close else ""
+        hint = suggestion(path[-1], allowed)
         return f"key {key!r} is unknown{hint} (allowed: {', '.join(allowed)})"
     if problem["type"] == "missing":
         return f"key {key!r} is missing"

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Literal
 
 import torch
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from drltrade.agents.agent import OnProgress
@@ -42,6 +42,18 @@ class DQNConfig(Settings):
     exploration_final_eps: float = Field(0.05, ge=0, le=1)
     max_grad_norm: float = Field(10.0, gt=0)
     normalize_reward: bool = Field(True, description="divide by the asset's volatility per bar")
+
+    @model_validator(mode="after")
+    def _buffer_is_large_enough(self) -> "DQNConfig":
+        held = self.buffer_size // self.n_envs * self.n_envs
+        needed = max(self.learning_starts, self.n_step * self.n_envs)
+        if held < needed:
+            raise ValueError(
+                f"buffer_size = {self.buffer_size} holds {held} transitions of {self.n_envs} "
+                f"accounts, but the first update waits for {needed} (learning_starts, and n_step "
+                "times n_envs): it would never come"
+            )
+        return self
 
 
 class QNetwork(nn.Module):
@@ -85,11 +97,11 @@ class DQN:
         self._view = MarketView(task, self._simulator)
         self._scale = reward_scale(task) if config.normalize_reward else 1.0
         self._positions = torch.tensor(positions, dtype=torch.float64, device=self.device)
-        self.network = QNetwork(config, self._shape, len(positions))
-        cpu = torch.Generator().manual_seed(generator.initial_seed())
-        initialise(self.network, cpu)
-        self.network.to(self.device)
-        self._target = copy.deepcopy(self.network).requires_grad_(False)
+        network = QNetwork(config, self._shape, len(positions))
+        initialise(network, torch.Generator().manual_seed(generator.initial_seed()))
+        # Copied before the move: an LSTM copied on a GPU loses the one block its weights lie in.
+        self._target = copy.deepcopy(network).requires_grad_(False).to(self.device)
+        self.network = network.to(self.device)
         self._optimizer = torch.optim.AdamW(
             self.network.parameters(), config.learning_rate, weight_decay=config.weight_decay,
             fused=True,

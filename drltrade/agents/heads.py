@@ -12,12 +12,10 @@ from drltrade.envs.config import TradingConfig
 class CategoricalHead(nn.Module):
     """A softmax over the listed positions."""
 
-    def __init__(self, positions: tuple[float, ...], device: torch.device) -> None:
+    def __init__(self, positions: tuple[float, ...]) -> None:
         super().__init__()
         self.outputs = len(positions)
-        self.register_buffer(
-            "positions", torch.tensor(positions, dtype=torch.float64, device=device), False
-        )
+        self.register_buffer("positions", torch.tensor(positions, dtype=torch.float64), False)
 
     def sample(self, outputs: Tensor, generator: torch.Generator) -> Tensor:
         """[N, A] logits -> [N] action indices (the Gumbel-max trick)."""
@@ -78,9 +76,12 @@ class GaussianHead(nn.Module):
         return self._mean(outputs).clamp(self.low, self.high).reshape(1).numpy(force=True)
 
 
-def make_head(config: TradingConfig, device: torch.device) -> CategoricalHead | GaussianHead:
+Head = CategoricalHead | GaussianHead
+
+
+def make_head(config: TradingConfig) -> Head:
     """The head that fits the environment's actions."""
     positions = config.discrete_positions
     if positions is not None:
-        return CategoricalHead(positions, device)
+        return CategoricalHead(positions)
     return GaussianHead(config.lowest_position, config.highest_position)

@@ -8,12 +8,12 @@ from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
 import torch
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from drltrade.agents.agent import OnProgress
 from drltrade.agents.encoders import NetworkConfig, Tower, initialise, make_encoder
-from drltrade.agents.heads import make_head
+from drltrade.agents.heads import Head, make_head
 from drltrade.agents.losses import approximate_kl, clipped_policy_loss
 from drltrade.agents.market_view import MarketView, reward_scale
 from drltrade.agents.policy import NetworkPolicy
@@ -42,6 +42,12 @@ class PPOConfig(Settings):
     max_grad_norm: float = Field(0.5, gt=0)
     normalize_reward: bool = Field(True, description="divide by the asset's volatility per bar")
 
+    @model_validator(mode="after")
+    def _more_than_one(self) -> "PPOConfig":
+        if self.n_envs * self.n_steps < 2:
+            raise ValueError("n_envs * n_steps: a rollout needs at least two transitions")
+        return self
+
 
 class Rollout(NamedTuple):
     """[T, n] each (account: [T, n, 4]); never a window."""
@@ -60,12 +66,13 @@ class ActorCritic(nn.Module):
     With the `mlp` encoder these are two separate networks whose first layers share one product.
     """
 
-    def __init__(self, config: NetworkConfig, shape: tuple[int, int], outputs: int) -> None:
+    def __init__(self, config: NetworkConfig, shape: tuple[int, int], head: Head) -> None:
         super().__init__()
         self.width = config.hidden[0]
         self.encoder = make_encoder(config, shape, 2 * self.width)
-        self.actor = Tower(config, outputs)
+        self.actor = Tower(config, head.outputs)
         self.critic = Tower(config, 1)
+        self.head = head
 
     def forward(self, embedding: Tensor, account: Tensor) -> tuple[Tensor, Tensor]:
         """[N, 2H], [N, 4] -> action outputs [N, A], values [N]."""
@@ -95,17 +102,14 @@ class PPO:
         )
         self._view = MarketView(task, self._simulator)
         self._scale = reward_scale(task) if config.normalize_reward else 1.0
-        self.head = make_head(task.config, self.device).to(self.device)
-        self.network = ActorCritic(config.network, self._shape, self.head.outputs).to(self.device)
+        network = ActorCritic(config.network, self._shape, make_head(task.config))
         cpu = torch.Generator().manual_seed(generator.initial_seed())
-        initialise(self.network.cpu(), cpu)
-        with torch.no_grad():
-            nn.init.orthogonal_(self.network.critic.head.weight, 1.0, cpu)
-        self.network.to(self.device)
-        self._parameters = [*self.network.parameters(), *self.head.parameters()]
+        initialise(network, cpu)
+        nn.init.orthogonal_(network.critic.head.weight, 1.0, cpu)
+        self.network = network.to(self.device)
         self._optimizer = torch.optim.AdamW(
-            self._parameters, config.learning_rate, eps=1e-5, weight_decay=config.weight_decay,
-            fused=True,
+            self.network.parameters(), config.learning_rate, eps=1e-5,
+            weight_decay=config.weight_decay, fused=True,
         )  # fmt: skip
         self._steps = 0
 
@@ -126,38 +130,38 @@ class PPO:
     def _collect(self) -> tuple[Rollout, Tensor]:
         config, network, simulator = self.config, self.network, self._simulator
         shape = (config.n_steps, config.n_envs)
-        table = self._view.table(network.encoder)
-        first = self._view.rows[0]
+        embed = self._view.reader(network.encoder, config.n_steps * config.n_envs)
         t = torch.empty(shape, dtype=torch.long, device=self.device)
         account = torch.empty((*shape, 4), device=self.device)
         next_account = torch.empty_like(account)
         reward = torch.empty(shape, device=self.device)
         terminated = torch.empty(shape, dtype=torch.bool, device=self.device)
         truncated = torch.empty_like(terminated)
-        outputs, actions = [], []
+        embeddings, outputs, actions = [], [], []
         for step in range(config.n_steps):
             t[step], account[step] = simulator.t, simulator.account
-            embedding = table.index_select(0, simulator.t - first)
-            outputs.append(network.act(embedding, simulator.account))
-            actions.append(self.head.sample(outputs[-1], self._generator))
-            transition = simulator.step(self.head.target(actions[-1]))
+            embeddings.append(embed(simulator.t))
+            outputs.append(network.act(embeddings[-1], simulator.account))
+            actions.append(network.head.sample(outputs[-1], self._generator))
+            transition = simulator.step(network.head.target(actions[-1]))
             reward[step] = transition.reward / self._scale
             terminated[step], truncated[step] = transition.terminated, transition.truncated
             next_account[step] = transition.account
 
-        value = network.value(table[t - first], account)
+        value = network.value(torch.stack(embeddings), account)
         next_value = torch.empty_like(value)
         next_value[:-1] = value[1:]
-        next_value[-1] = network.value(table[t[-1] + 1 - first], next_account[-1])
+        next_value[-1] = network.value(embed(t[-1] + 1), next_account[-1])
         # A truncated step led to a state that the next row no longer holds.
         cut = truncated.nonzero(as_tuple=True)
-        next_value[cut] = network.value(table[t[cut] + 1 - first], next_account[cut])
+        if len(cut[0]):
+            next_value[cut] = network.value(embed(t[cut] + 1), next_account[cut])
         advantage = generalized_advantage(
             reward, value, next_value, terminated, terminated | truncated,
             config.gamma, config.gae_lambda,
         )  # fmt: skip
         action = torch.stack(actions)
-        log_probability = self.head.log_probability(torch.stack(outputs), action)
+        log_probability = network.head.log_probability(torch.stack(outputs), action)
         rollout = Rollout(t, account, action, log_probability, advantage, advantage + value)
         return rollout, reward.mean() * self._scale
 
@@ -175,18 +179,18 @@ class PPO:
                 batch = Rollout(*(field[index] for field in flat))
                 embedding = self._view.embed(self.network.encoder, batch.t)
                 outputs, value = self.network(embedding, batch.account)
-                log_probability = self.head.log_probability(outputs, batch.action)
+                log_probability = self.network.head.log_probability(outputs, batch.action)
                 advantage = batch.advantage
                 advantage = (advantage - advantage.mean()) / (advantage.std() + 1e-8)
                 policy_loss = clipped_policy_loss(
                     log_probability, batch.log_probability, advantage, config.clip_range
                 )
                 value_loss = (value - batch.value_target).square().mean()
-                entropy = self.head.entropy(outputs)
+                entropy = self.network.head.entropy(outputs)
                 loss = policy_loss + config.vf_coef * value_loss - config.ent_coef * entropy
                 self._optimizer.zero_grad()
                 loss.backward()
-                nn.utils.clip_grad_norm_(self._parameters, config.max_grad_norm)
+                nn.utils.clip_grad_norm_(self.network.parameters(), config.max_grad_norm)
                 self._optimizer.step()
                 with torch.no_grad():
                     kl = approximate_kl(log_probability, batch.log_probability)
@@ -199,17 +203,13 @@ class PPO:
         """The most probable action (continuous: the mean)."""
         network = self.network
         return NetworkPolicy(
-            network.encoder, network.act, self.head.greedy, self._shape, self.device
+            network.encoder, network.act, network.head.greedy, self._shape, self.device
         )
 
     def weights(self) -> dict[str, Tensor]:
-        """The networks' parameters."""
-        return {**self.network.state_dict(), **self.head.state_dict(prefix="head.")}
+        """The network's parameters."""
+        return dict(self.network.state_dict())
 
     def load_weights(self, weights: Mapping[str, Tensor]) -> None:
-        """Restore the networks' parameters."""
-        head = {k.removeprefix("head."): v for k, v in weights.items() if k.startswith("head.")}
-        self.head.load_state_dict(head)
-        self.network.load_state_dict(
-            {k: v for k, v in weights.items() if not k.startswith("head.")}
-        )
+        """Restore the network's parameters."""
+        self.network.load_state_dict(weights)

@@ -1,6 +1,5 @@
 """Algorithms by name."""
 
-import difflib
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,7 +10,7 @@ from drltrade.agents.dqn import DQN, DQNConfig
 from drltrade.agents.ppo import PPO, PPOConfig
 from drltrade.agents.sb3 import PREFIX, SB3Agent, SB3Config, algorithm_class
 from drltrade.envs.task import Task
-from drltrade.errors import ConfigError, DeviceError
+from drltrade.errors import ConfigError, DeviceError, suggestion
 from drltrade.settings import Settings, parse
 
 ALGORITHMS: dict[str, tuple[type[Settings], Any]] = {
@@ -27,8 +26,7 @@ def _lookup(name: object, where: str) -> tuple[type[Settings], Any]:
         return SB3Config, SB3Agent
     if isinstance(name, str) and name in ALGORITHMS:
         return ALGORITHMS[name]
-    close = difflib.get_close_matches(str(name), ALGORITHMS, n=1)
-    hint = f"; did you mean {close[0]!r}?" if close else ""
+    hint = suggestion(name, ALGORITHMS)
     raise ConfigError(
         f"{where}: algorithm {name!r} is unknown{hint} (allowed: {', '.join(ALGORITHMS)}, "
         "and sb3:NAME for any algorithm of stable-baselines3 or sb3-contrib)"

@@ -7,16 +7,19 @@ import torch
 from numpy.typing import NDArray
 
 from drltrade.agents.agent import Policy, PriceTakerPolicy
-from drltrade.backtest.ledger import Ledger
+from drltrade.backtest.ledger import Ledger, Ruin
 from drltrade.envs.config import TradingConfig
 from drltrade.envs.observations import windows
-from drltrade.envs.trading import COST_PARTS, TradingEnv
-from drltrade.market.account import RUIN, Step
+from drltrade.envs.trading import TradingEnv
+from drltrade.market.account import COST_PARTS, RUIN, Step
 from drltrade.market.kernels import replay_kernel
 from drltrade.market.simulator import ACCOUNT_FEATURES
 from drltrade.market.tensors import Market
 
 Floats = NDArray[np.float64]
+
+ENCODED_AT_ONCE = 4096
+"""Windows of a period handed to an encoder in one batch; bounds the memory, not the result."""
 
 
 def decide(policy: Policy, env: TradingEnv) -> tuple[Floats, float]:
@@ -34,7 +37,10 @@ def decide(policy: Policy, env: TradingEnv) -> tuple[Floats, float]:
     if isinstance(policy, PriceTakerPolicy):
         window = env.config.window
         table = windows(torch.from_numpy(env.task.market.features), window)
-        embeddings = policy.encode(table[rows[0] - window + 1 : rows[-1] - window + 2])
+        table = table[rows[0] - window + 1 : rows[-1] - window + 2]
+        embeddings = torch.cat(
+            [policy.encode(part) for part in torch.split(table, ENCODED_AT_ONCE)]
+        )
     for step in range(len(rows)):
         action: Any
         if embeddings is not None:
@@ -87,5 +93,12 @@ def replay(targets: Floats, market: Market, rows: range, config: TradingConfig) 
         targets=np.append(targets, np.nan)[:, None],
         fill=config.fill,
         periods_per_year=market.periods_per_year,
-        bankrupt=bool(step.ruined.any()),
+        ruin=_ruin(step),
     )
+
+
+def _ruin(step: Step) -> Ruin | None:
+    if not step.ruined.any():
+        return None
+    t = int(np.argmax(step.ruined))
+    return Ruin(row=t + 1, units=step.liquidated[t : t + 1], forgiven=float(step.forgiven[t]))

@@ -11,6 +11,18 @@ Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
+class Ruin:
+    """How an account was closed."""
+
+    row: int
+    """Of the ledger."""
+    units: Floats
+    """[N] shares held after that row's fill and given up at its close."""
+    forgiven: float
+    """Money owed beyond what the account had; so its losses exceed the fall of its equity."""
+
+
+@dataclass(frozen=True)
 class Ledger:
     """The account at the close of each bar; row 0 is the first decision, before any trade.
 
@@ -40,8 +52,13 @@ class Ledger:
     fill: str
     """The fill rule: next_open, next_close or same_close."""
     periods_per_year: float
-    bankrupt: bool = False
-    """True when the account was closed because its equity was gone (see market.account)."""
+    ruin: Ruin | None = None
+    """When and how the account was closed because its equity was gone; None: it was not."""
+
+    @property
+    def bankrupt(self) -> bool:
+        """True when the account was closed because its equity was gone (see market.account)."""
+        return self.ruin is not None
 
     @property
     def weights(self) -> Floats:

@@ -5,6 +5,8 @@ returns to zero or flips. Additions and reductions in between belong to it. What
 the end is closed in marking, at the last close and without a cost, and says so (`open`).
 """
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -39,18 +41,46 @@ def trades(ledger: Ledger) -> pd.DataFrame:
     by order), and on a bar that flips a position to the closed and the opened trip by quantity.
     Borrow goes to assets by the value held short, financing by the absolute value held; both to the
     trip held before the fill (for `same_close`: after it). So the pnl of all trips sums to
-    equity[-1] - equity[0], apart from interest that idle cash earned while nothing was held. A
-    bankrupt account sells at the close of the bar that ruined it; what it then owed is forgiven, so
-    there the trips lose more than the account had.
+    equity[-1] - equity[0], apart from interest that idle cash earned while nothing was held, and
+    from what a ruined account was forgiven: there the trips lose more than the account had.
 
     Raises DataError when units change in a bar without a fill price.
     """
     if len(ledger.times) < 2:
         return _frame(ledger, [])
+    ledger = _with_liquidation(ledger)
     price = _trade_price(ledger)
     costs = _costs_by_asset(ledger, price)
     return _frame(
         ledger, [_trips(ledger, asset, price, *costs) for asset in range(len(ledger.symbols))]
+    )
+
+
+def _with_liquidation(ledger: Ledger) -> Ledger:
+    """The ledger with the close of a ruined account as a row of its own after the fill's."""
+    if ledger.ruin is None or not ledger.ruin.units.any():
+        return ledger
+    row = ledger.ruin.row
+
+    def doubled(values: Floats) -> Floats:
+        return np.insert(values, row, values[row], axis=0)
+
+    units, fill_price = doubled(ledger.units), doubled(ledger.fill_price)
+    units[row] = ledger.ruin.units
+    fill_price[row + 1] = ledger.close[row]
+    costs = {part: np.insert(paid, row + 1, 0.0) for part, paid in ledger.costs.items()}
+    return replace(
+        ledger,
+        times=ledger.times.insert(row, ledger.times[row]),
+        close=doubled(ledger.close),
+        units=units,
+        fill_price=fill_price,
+        cash=doubled(ledger.cash),
+        equity=doubled(ledger.equity),
+        turnover=doubled(ledger.turnover),
+        costs=costs,
+        targets=doubled(ledger.targets),
+        ruin=None,
     )
 
 
@@ -130,12 +160,6 @@ def _trade_price(ledger: Ledger) -> Floats:
     """[T, N] price at which units changed in rows 1..T, zero where they did not."""
     change = np.diff(ledger.units, axis=0)
     price = np.where(change != 0, ledger.fill_price[1:], 0.0)
-    if ledger.bankrupt:
-        # The account was closed at the close of the first row from which nothing moves any more.
-        moving = (ledger.equity != ledger.equity[-1]) | ledger.units.any(axis=1)
-        row = int(np.flatnonzero(moving)[-1]) if moving.any() else 0
-        if row < len(price):
-            price[row] = np.where(change[row] != 0, ledger.close[row + 1], 0.0)
     unfilled = ~np.isfinite(price)
     if unfilled.any():
         row, asset = np.argwhere(unfilled)[0]

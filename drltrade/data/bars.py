@@ -1,6 +1,5 @@
 """What every source hands on: checked, adjusted bars, and the check itself."""
 
-import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -9,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from drltrade.errors import DataError
+from drltrade.errors import DataError, suggestion
 
 COLUMNS = ("open", "high", "low", "close", "volume")
 PRICES = COLUMNS[:4]
@@ -57,8 +56,7 @@ class Bars:
             DataError: there is no such symbol; names the ones there are.
         """
         if symbol not in self.frames:
-            close = difflib.get_close_matches(str(symbol).upper(), self.symbols, n=1)
-            hint = f"; did you mean {close[0]!r}?" if close else ""
+            hint = suggestion(str(symbol).upper(), self.symbols)
             raise DataError(
                 f"{self.source}: no symbol {symbol!r}{hint} (available: {', '.join(self.symbols)})"
             )

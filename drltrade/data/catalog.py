@@ -1,6 +1,5 @@
 """Which data sets there are, and the one function that loads any of them, or a file."""
 
-import difflib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +8,7 @@ from drltrade.data import embedded
 from drltrade.data.bars import Bars
 from drltrade.data.files import read_bars
 from drltrade.data.tables import SUFFIXES
-from drltrade.errors import DataError
+from drltrade.errors import DataError, suggestion
 
 
 @dataclass(frozen=True)
@@ -92,8 +91,7 @@ def find_file(name_or_path: str | Path) -> Path:
     for candidate in (path, in_workspace, *suffixed):
         if candidate.is_file():
             return candidate
-    close = difflib.get_close_matches(str(name_or_path), list(CATALOG), n=1)
-    hint = f"; did you mean {close[0]!r}?" if close else ""
+    hint = suggestion(name_or_path, CATALOG)
     raise DataError(
         f"{str(name_or_path)!r} is neither an embedded data set ({', '.join(CATALOG)}) nor a file, "
         f"here or in data/ ({', '.join(SUFFIXES)}){hint}"

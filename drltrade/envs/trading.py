@@ -11,15 +11,12 @@ from numpy.typing import NDArray
 from drltrade.envs.config import TradingConfig
 from drltrade.envs.observations import flat_windows
 from drltrade.envs.task import Task
-from drltrade.market.account import OBSERVED_BOUND, RUIN, SCALAR, Step, make_rule
+from drltrade.market.account import COST_PARTS, OBSERVED_BOUND, RUIN, SCALAR, make_rule
 from drltrade.market.rewards import log_return
 from drltrade.market.simulator import ACCOUNT_FEATURES
 from drltrade.settings import parse
 
 Observation = NDArray[np.float32]
-
-COST_PARTS = Step._fields[4:9]
-"""commission, fixed, slippage, borrow, financing."""
 
 
 class TradingEnv(gymnasium.Env[Observation, Any]):

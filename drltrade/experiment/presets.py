@@ -1,6 +1,5 @@
 """Presets: TOML files in `envs/` and `agents/`, of the workspace first, then of the package."""
 
-import difflib
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,10 +10,10 @@ from drltrade.agents.sb3 import PREFIX
 from drltrade.envs.config import TradingConfig
 from drltrade.envs.task import Task
 from drltrade.envs.trading import TradingEnv
-from drltrade.errors import ConfigError
+from drltrade.errors import ConfigError, suggestion
 from drltrade.settings import Settings, parse
 from drltrade.training.loop import TrainingConfig
-from drltrade.workspace import search_path
+from drltrade.workspace import packaged, search_path
 
 Kind = Literal["envs", "agents"]
 Values = dict[str, Any]
@@ -57,17 +56,27 @@ def read_preset(kind: Kind, name: str) -> tuple[Values, str]:
     """
     if kind == "agents" and name.startswith(PREFIX):
         return {"algorithm": name}, name
-    path = Path(name)
-    if path.suffix != ".toml":
-        presets = list_presets(kind)
-        if name not in presets:
-            close = difflib.get_close_matches(name, presets, n=1)
-            hint = f"; did you mean {close[0]!r}?" if close else ""
-            raise ConfigError(
-                f"no preset {name!r} in {kind}/{hint} (there are: {', '.join(presets)}; "
-                "or give the path of a TOML file)"
-            )
-        path = presets[name]
+    return _read(kind, _find(kind, name), ())
+
+
+def _find(kind: Kind, name: str, beside: Path | None = None) -> Path:
+    """The file of a preset; a file that extends its own name (`beside`) means the packaged one."""
+    if name.endswith(".toml"):
+        return beside.parent / name if beside is not None else Path(name)
+    presets = list_presets(kind)
+    if beside is not None and beside.stem == name:
+        presets = {path.stem: path for path in sorted(packaged(kind).glob("*.toml"))}
+    if name not in presets:
+        raise ConfigError(
+            f"no preset {name!r} in {kind}/{suggestion(name, presets)} (there are: "
+            f"{', '.join(presets)}; or give the path of a TOML file)"
+        )
+    return presets[name]
+
+
+def _read(kind: Kind, path: Path, above: tuple[Path, ...]) -> tuple[Values, str]:
+    if path.resolve() in above:
+        raise ConfigError(f"{path}: extends itself, by way of {above[-1]}")
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -75,7 +84,8 @@ def read_preset(kind: Kind, name: str) -> tuple[Values, str]:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: not valid TOML: {error}") from None
     if base := values.pop("extends", None):
-        values = merge(read_preset(kind, str(base))[0], values)
+        found = _find(kind, str(base), beside=path)
+        values = merge(_read(kind, found, (*above, path.resolve()))[0], values)
     return values, str(path)
 
 
@@ -134,8 +144,7 @@ def split_overrides(overrides: Mapping[str, Any], agent: Values | None) -> tuple
         ]
         if len(owners) != 1:
             allowed = sorted((env_keys | agent_keys) - {"description"})
-            close = difflib.get_close_matches(key, allowed, n=1)
-            hint = f"; did you mean {close[0]!r}?" if close else ""
+            hint = suggestion(key, allowed)
             problem = "belongs to both; write env. or agent. before it" if owners else "is unknown"
             raise ConfigError(f"override {key!r} {problem}{hint} (allowed: {', '.join(allowed)})")
         ours[owners[0]] = merge(ours[owners[0]], {key: value})
@@ -163,7 +172,14 @@ def agent_from_dict(values: Mapping[str, Any], where: str) -> AgentPreset:
     values = dict(values)
     description = str(values.pop("description", ""))
     training = parse(TrainingConfig, values.pop("training", {}), f"{where} [training]")
-    return AgentPreset(description, parse_agent(values, where), training)
+    algorithm = parse_agent(values, where)
+    starts = getattr(algorithm, "learning_starts", 0)
+    if training.total_steps <= starts:
+        raise ConfigError(
+            f"{where}: training.total_steps = {training.total_steps} are over before "
+            f"learning_starts = {starts}: nothing would be learned"
+        )
+    return AgentPreset(description, algorithm, training)
 
 
 def make_env(preset: str = "sp500-daily", **overrides: Any) -> TradingEnv:

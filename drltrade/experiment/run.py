@@ -161,28 +161,29 @@ def train(
     for period in ("train", "validation", "test"):
         task.rows(period)
     generator = torch.Generator(where).manual_seed(seed)
-    learner = make_agent(preset.algorithm, task, generator)
-
-    folder.mkdir(parents=True, exist_ok=True)
-    resolved = {
-        "env_name": preset_name(env),
-        "agent_name": preset_name(agent),
-        "env": task.config.model_dump(mode="json"),
-        "agent": preset.to_dict(),
-        "seed": seed,
-        "device": where.type,
-    }
-    write_json(folder / "config.json", resolved)
-    write_json(folder / "manifest.json", manifest(task, where))
-    write_json(folder / "scaler.json", task.scaler.to_dict())
-    validation = TradingEnv(task, period="validation")
-    outcome = loop.train(
-        learner,
-        preset.training,
-        lambda policy: decide(policy, validation)[1],
-        folder,
-        watch or _unwatched,
-    )
+    # Building draws the initial weights, which depend on the number of threads like the rest.
+    with loop.cpu_threads(preset.training.threads):
+        learner = make_agent(preset.algorithm, task, generator)
+        folder.mkdir(parents=True, exist_ok=True)
+        resolved = {
+            "env_name": preset_name(env),
+            "agent_name": preset_name(agent),
+            "env": task.config.model_dump(mode="json"),
+            "agent": preset.to_dict(),
+            "seed": seed,
+            "device": where.type,
+        }
+        write_json(folder / "config.json", resolved)
+        write_json(folder / "manifest.json", manifest(task, where))
+        write_json(folder / "scaler.json", task.scaler.to_dict())
+        validation = TradingEnv(task, period="validation")
+        outcome = loop.train(
+            learner,
+            preset.training,
+            lambda policy: decide(policy, validation)[1],
+            folder,
+            watch or _unwatched,
+        )
     write_json(folder / "outcome.json", asdict(outcome))
     return load_run(folder)
 

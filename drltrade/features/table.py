@@ -1,6 +1,5 @@
 """A declared list of features, such as ["log_return(1)", "rsi(14)"], made into a table."""
 
-import difflib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from drltrade.errors import ConfigError, DataError
+from drltrade.errors import ConfigError, DataError, suggestion
 from drltrade.features.indicators import Floats
 from drltrade.features.registry import FEATURES, Number, Parameter
 
@@ -58,8 +57,7 @@ def parse_feature(text: str) -> Feature:
         )
     name, inside = match[1], (match[2] or "").strip()
     if name not in FEATURES:
-        close = difflib.get_close_matches(name, FEATURES, n=1)
-        hint = f"; did you mean {close[0]!r}?" if close else ""
+        hint = suggestion(name, FEATURES)
         raise ConfigError(f"feature {text!r} is unknown{hint} (available: {', '.join(FEATURES)})")
     kind = FEATURES[name]
     given = [part.strip() for part in inside.split(",")] if inside else []

@@ -16,6 +16,9 @@ The order of events between the close of bar t and the close of bar t + 1
    itself (`same_close`, before interest accrues).
 4. The account is marked at the close of t + 1.
 
+An account whose equity is gone is closed: at the fill price, with or without an order, or at the
+close. What it owes beyond that is forgiven, and shown.
+
 Exact post-cost weights
 -----------------------
 With equity E and holding h (both at the fill price), target w, slippage s, commission f and fixed
@@ -24,9 +27,11 @@ the slipped price, so c = s + f (1 + s sign(D)), and for one asset the solution 
 
     D = (w (E - k) - h) / (1 + sign(D) w c)
 
-so a fully invested account never borrows to pay its fee. (For the many-asset fixed point see Jiang,
-Xu & Liang 2017, "A deep reinforcement learning framework for the financial portfolio management
-problem", eq. 14; the convention for slipped commissions is that of vectorbt and backtrader.)
+so a fully invested account never borrows to pay its fee. An order that its own fixed fee would turn
+round (to buy for less than w k, say) is not sent, nor is one that the account cannot pay for; so a
+higher fixed fee can, by stopping an order, leave more. For the many-asset fixed point see Jiang, Xu
+and Liang 2017, "A deep reinforcement learning framework for the financial portfolio management
+problem", eq. 14; the convention for slipped commissions is that of vectorbt and backtrader.
 """
 
 import math
@@ -76,6 +81,14 @@ class Step(NamedTuple):
     financing: Any
     ruined: Any
     """True where the account was closed: its equity is then `floor` and it holds nothing."""
+    liquidated: Any
+    """Shares that a ruined account held after the fill and gave up at the close."""
+    forgiven: Any
+    """Money that a ruined account owed beyond what it had; nobody pays it."""
+
+
+COST_PARTS = ("commission", "fixed", "slippage", "borrow", "financing")
+"""The fields of `Step` that are money paid."""
 
 
 class Standing(NamedTuple):
@@ -125,26 +138,34 @@ def make_rule(xp: Any, fill: Fill, jit: Callable[[Any], Any] = _as_is) -> Rule:
         return cash - borrow - financing, borrow, financing
 
     @jit
-    def rebalance(cash: Any, units: Any, target: Any, price: Any, rates: Rates) -> Any:
+    def rebalance(
+        cash: Any, units: Any, target: Any, fill_price: Any, floor: Any, rates: Rates
+    ) -> Any:
+        fills = fill_price == fill_price
+        # A number in place of NaN: what is masked out must not spoil gradients either.
+        price = where(fills, fill_price, 1.0)
         held = units * price
         equity = cash + held
+        broke = fills & (equity <= floor)
         wanted = target * equity - held
         gap = wanted - target * rates.fixed
-        # False for a NaN target or price (hold), for an account without equity, for noise, and
-        # where the fixed fee alone would turn the order round.
-        sent = (absolute(wanted) > ORDER_TOLERANCE * equity) & (gap * wanted > 0.0)
-        sent = sent & (equity > rates.fixed)
-        side = where(sent, sign(gap), 0.0)
+        side = sign(gap)
         commission_rate = rates.commission * (1.0 + rates.slippage * side)
-        traded = where(sent, gap / (1.0 + side * target * (rates.slippage + commission_rate)), 0.0)
+        traded = gap / (1.0 + side * target * (rates.slippage + commission_rate))
         size = absolute(traded)
-        commission = commission_rate * size
-        slippage = rates.slippage * size
-        fixed = where(sent, rates.fixed, 0.0)
-        after = equity - commission - slippage - fixed
-        units = where(sent, target * after / price, units)
-        cash = where(sent, (1.0 - target) * after, cash)
-        return cash, units, traded, commission, fixed, slippage
+        after = equity - (rates.slippage + commission_rate) * size - rates.fixed
+        # False for a NaN target (hold), for noise, where the fixed fee alone would turn the order
+        # round, and for an order that the account cannot pay for.
+        sent = fills & (absolute(wanted) > ORDER_TOLERANCE * equity) & (gap * wanted > 0.0)
+        sent = sent & (after > floor)
+        size = where(sent, size, 0.0)
+        traded = where(broke, -held, where(sent, traded, 0.0))
+        units = where(broke, 0.0, where(sent, target * after / price, units))
+        cash = where(broke, equity, where(sent, (1.0 - target) * after, cash))
+        commission = where(sent, commission_rate, 0.0) * size
+        return (
+            cash, units, traded, commission, where(sent, rates.fixed, 0.0), rates.slippage * size
+        )  # fmt: skip
 
     @jit
     def step(
@@ -173,21 +194,29 @@ def make_rule(xp: Any, fill: Fill, jit: Callable[[Any], Any] = _as_is) -> Rule:
         """
         if fill_before_interest:
             cash, units, traded, commission, fixed, slippage = rebalance(
-                cash, units, target, fill_price, rates
+                cash, units, target, fill_price, floor, rates
             )
             cash, borrow, financing = accrue(cash, units, close, years, rates)
         else:
             cash, borrow, financing = accrue(cash, units, close, years, rates)
             cash, units, traded, commission, fixed, slippage = rebalance(
-                cash, units, target, fill_price, rates
+                cash, units, target, fill_price, floor, rates
             )
         equity = cash + units * next_close
         ruined = equity <= floor
-        equity = where(ruined, floor, equity)
-        cash = where(ruined, floor, cash)
-        units = where(ruined, 0.0, units)
         return Step(
-            cash, units, equity, traded, commission, fixed, slippage, borrow, financing, ruined
+            where(ruined, floor, cash),
+            where(ruined, 0.0, units),
+            where(ruined, floor, equity),
+            traded,
+            commission,
+            fixed,
+            slippage,
+            borrow,
+            financing,
+            ruined,
+            where(ruined, units, 0.0),
+            where(ruined, floor - equity, 0.0),
         )
 
     @jit

@@ -7,6 +7,9 @@ from drltrade.settings import Settings
 
 BASIS_POINT = 1e-4
 
+MOST_BPS = 900.0
+"""With it, and targets of at most ten times equity, a trade never costs more than it moves."""
+
 
 class Costs(Settings):
     """Costs of one asset. Every part is reported separately."""
@@ -21,9 +24,9 @@ class Costs(Settings):
 
     @model_validator(mode="after")
     def _below_the_price(self) -> "Costs":
-        if self.commission_bps + self.slippage_bps >= 1000:
+        if self.commission_bps + self.slippage_bps > MOST_BPS:
             raise ValueError(
-                "commission_bps + slippage_bps must stay below 1000 (10% of each trade)"
+                f"commission_bps + slippage_bps may be at most {MOST_BPS:g} (9% of each trade)"
             )
         return self
 

@@ -4,7 +4,9 @@ from functools import cache
 from types import SimpleNamespace
 from typing import Any
 
-from drltrade.market.account import SCALAR, Fill, Rule, make_rule
+from drltrade.market.account import SCALAR, Fill, Rule, Step, make_rule
+
+FIELDS = len(Step._fields)
 
 
 @cache
@@ -20,7 +22,7 @@ def compiled_rule(fill: Fill) -> Rule:
 
 @cache
 def replay_kernel(fill: Fill) -> Any:
-    """`replay(targets, fill_price, close, years, cash, floor, rates) -> [10, T] table`.
+    """`replay(targets, fill_price, close, years, cash, floor, rates) -> [12, T] table`.
 
     Runs a path of T targets through the rule from an account of `cash`. Row t of `targets` and
     `fill_price` belongs to the decision at the close of t, which is carried to the close of t + 1;
@@ -36,7 +38,7 @@ def replay_kernel(fill: Fill) -> Any:
     def replay(
         targets: Any, fill_price: Any, close: Any, years: Any, cash: Any, floor: Any, rates: Any
     ) -> Any:
-        table = np.zeros((10, targets.size))
+        table = np.zeros((FIELDS, targets.size))
         units = 0.0
         for t in range(targets.size):
             bar = step(
@@ -53,6 +55,8 @@ def replay_kernel(fill: Fill) -> Any:
             table[6, t] = bar.slippage
             table[7, t] = bar.borrow
             table[8, t] = bar.financing
+            table[10, t] = bar.liquidated
+            table[11, t] = bar.forgiven
             if bar.ruined:
                 table[0, t + 1 :] = floor
                 table[2, t + 1 :] = floor

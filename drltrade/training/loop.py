@@ -90,7 +90,7 @@ def train(
         steps=reached,
         best_steps=stopping.best_steps,
         best_validation=stopping.best,
-        stopped_early=stopping.exhausted,
+        stopped_early=stopping.exhausted and reached < config.total_steps,
         seconds=time.perf_counter() - started,
     )
 

@@ -109,7 +109,7 @@ def test_a_constant_price_has_a_scale_of_one(make_task, make_bars):
 
 
 def test_a_categorical_head_samples_with_the_softmax_probabilities():
-    head = CategoricalHead((-1.0, 0.0, 0.5, 2.0), torch.device("cpu"))
+    head = CategoricalHead((-1.0, 0.0, 0.5, 2.0))
     logits = torch.tensor([1.0, -0.5, 0.3, 2.0])
     action = head.sample(logits.expand(200_000, 4), torch.Generator().manual_seed(0))
     frequency = torch.bincount(action, minlength=4) / 200_000
@@ -121,7 +121,7 @@ def test_a_categorical_head_samples_with_the_softmax_probabilities():
 
 
 def test_a_categorical_head_agrees_with_torch_distributions():
-    head = CategoricalHead((-1.0, 0.0, 1.0), torch.device("cpu"))
+    head = CategoricalHead((-1.0, 0.0, 1.0))
     logits = torch.randn(40, 3, generator=torch.Generator().manual_seed(0)) * 3
     action = head.sample(logits, torch.Generator().manual_seed(1))
     oracle = torch.distributions.Categorical(logits=logits)
@@ -160,7 +160,7 @@ def test_a_gaussian_head_stays_within_the_range():
 
 def test_the_bounds_of_a_range_are_actions_that_the_environment_takes(make_task, make_random_bars):
     task = make_task(make_random_bars(), position_range=[-0.3, 0.7])
-    head, env = make_head(task.config, torch.device("cpu")), TradingEnv(task)
+    head, env = make_head(task.config), TradingEnv(task)
     env.reset(seed=0)
     for output in (-9.0, 9.0):
         action = head.greedy(torch.tensor([output]))

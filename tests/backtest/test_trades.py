@@ -1,19 +1,20 @@
 """Round trips: worked by hand, and summing to the gain of the account on every path."""
 
-from typing import Literal
-
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from drltrade.backtest.engine import replay
 from drltrade.backtest.ledger import Ledger
 from drltrade.backtest.trades import trades
+from drltrade.envs.config import TradingConfig
 from drltrade.errors import DataError
-
-Fill = Literal["next_open", "next_close", "same_close"]
-COSTS = ("commission", "fixed", "slippage", "borrow", "financing")
+from drltrade.market.account import COST_PARTS as COSTS
+from drltrade.market.account import Fill
+from drltrade.market.costs import Costs
+from drltrade.market.tensors import Market
 
 
 def simulate(
@@ -149,21 +150,30 @@ def test_a_change_of_units_without_a_fill_price_names_the_bar() -> None:
         trades(ledger)
 
 
-def test_a_bankrupt_account_sells_at_the_close_of_the_bar_that_ruined_it() -> None:
-    close = column(10, 10, 20, 21, 22)
-    ledger = simulate(close, close, column(-1000, np.nan, 0, 0))
-    ruined = Ledger(
-        **{
-            **{name: getattr(ledger, name) for name in ledger.__dataclass_fields__},
-            "units": np.where(np.arange(5)[:, None] == 1, -1000.0, 0.0),
-            "equity": np.array([1e4, 1e4, 0.01, 0.01, 0.01]),
-            "bankrupt": True,
-        }
-    )
-    row = trades(ruined).iloc[0]
-    assert (row["exit_price"], row["bars"]) == (20, 1)
-    assert row["exit_time"] == ledger.times[2]
-    assert not row["open"]
+def violent_ledger(seed: int, fill: Fill, **costs: float) -> Ledger:
+    """A leveraged account on a market that moves by a quarter a bar."""
+    rng = np.random.default_rng(seed)
+    close = 50 * np.exp(np.cumsum(rng.normal(0, 0.25, 40)))
+    market = Market(
+        "X", pd.date_range("2020-01-01", periods=40), close * np.exp(rng.normal(0, 0.1, 40)), close,
+        rng.random(40) > 0.1, np.zeros((40, 1), np.float32), ("none",), 252.0,
+    )  # fmt: skip
+    config = TradingConfig(position_range=(-5, 5), fill=fill, costs=Costs(**costs))
+    return replay(rng.uniform(-5, 5, 39), market, range(40), config)
+
+
+@pytest.mark.parametrize("fill", ["next_open", "next_close", "same_close"])
+def test_trips_of_a_ruined_account_sum_to_its_loss_and_what_it_was_forgiven(fill: Fill) -> None:
+    ruined = 0
+    for seed in range(40):
+        ledger = violent_ledger(seed, fill, commission_bps=10, fixed_fee=3, borrow_rate=0.1)
+        if ledger.ruin is not None:
+            ruined += 1
+            lost = ledger.equity[-1] - ledger.equity[0] - ledger.ruin.forgiven
+            table = trades(ledger)
+            assert table["pnl"].sum() == pytest.approx(lost, rel=1e-9)
+            assert not table["open"].any()
+    assert ruined > 20
 
 
 @settings(max_examples=200, deadline=None)

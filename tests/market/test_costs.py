@@ -25,9 +25,11 @@ def test_a_negative_cost_is_refused(key):
 
 
 def test_proportional_costs_stay_below_a_tenth_of_the_trade():
-    assert parse(Costs, {"commission_bps": 999, "slippage_bps": 0.5}, "here").rates()[0] < 0.1
-    with pytest.raises(ConfigError, match=r"commission_bps \+ slippage_bps must stay below 1000"):
-        parse(Costs, {"commission_bps": 999, "slippage_bps": 1}, "here")
+    rates = parse(Costs, {"commission_bps": 450, "slippage_bps": 450}, "here").rates()
+    # The largest target is ten times equity: a sale to it must not cost more than it moves.
+    assert 10 * (rates.slippage + rates.commission * (1 + rates.slippage)) < 1
+    with pytest.raises(ConfigError, match=r"commission_bps \+ slippage_bps may be at most 900"):
+        parse(Costs, {"commission_bps": 450, "slippage_bps": 451}, "here")
 
 
 def test_an_unknown_key_names_the_nearest_and_all_others():

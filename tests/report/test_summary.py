@@ -7,12 +7,14 @@ import numpy as np
 import pytest
 from synthetic_entries import account, market
 
+from drltrade.backtest.ledger import Ruin
 from drltrade.errors import ConfigError
 from drltrade.evaluation.metrics import metrics
 from drltrade.report.summary import Entry, summary_table, verdicts
 
 CLOSE = market(200)
 BASE = account(CLOSE, np.ones(201))
+RUIN = Ruin(row=200, units=np.zeros(1), forgiven=5.0)
 
 
 def entry(
@@ -24,7 +26,7 @@ def entry(
     """An entry whose ledgers end at the given total returns."""
     line = np.linspace(0.0, 1.0, 201)
     ledgers = [
-        replace(BASE, equity=1e4 * (1 + line * gain), bankrupt=seed < bankrupt)
+        replace(BASE, equity=1e4 * (1 + line * gain), ruin=RUIN if seed < bankrupt else None)
         for seed, gain in enumerate(returns)
     ]
     return Entry(name, tuple(ledgers), kind)
