@@ -61,20 +61,34 @@ def __dir__() -> list[str]:
     return __all__
 
 
-class _Package(ModuleType):
-    """Keeps the function `backtest` where Python would put the subpackage of that name.
+class _CallablePackage(ModuleType):
+    """`drltrade.backtest` is a folder of modules and, called, the function of that name.
 
-    Importing `drltrade.backtest.engine` binds its parent to the attribute `backtest`. The modules
-    in there are found all the same.
+    Both names are fixed; Python binds the folder to the attribute as soon as anything in it is
+    imported, so it is the folder that learns to be called.
     """
 
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        function = importlib.import_module(_HOMES["backtest"]).backtest
+        return function(*args, **kwargs)
+
+
+def _callable_backtest() -> ModuleType:
+    package = importlib.import_module("drltrade.backtest")
+    package.__class__ = _CallablePackage
+    return package
+
+
+class _Package(ModuleType):
+    """Hands out the subpackage `backtest` in its callable form."""
+
     @property
-    def backtest(self) -> Any:
-        return __getattr__("backtest")
+    def backtest(self) -> ModuleType:
+        return _callable_backtest()
 
     @backtest.setter
     def backtest(self, module: ModuleType) -> None:
-        pass
+        """Python's own binding of the subpackage; the property finds it in `sys.modules`."""
 
 
 sys.modules[__name__].__class__ = _Package

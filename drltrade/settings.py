@@ -39,7 +39,7 @@ def _plain(value: Any) -> Any:
 
 def _explain(model: type[BaseModel], problem: Any) -> str:
     path = [str(part) for part in problem["loc"]]
-    key = ".".join(path) or "the whole"
+    key = ".".join(path)
     if problem["type"] == "extra_forbidden":
         allowed = _keys_beside(model, path)
         hint = suggestion(path[-1], allowed)
@@ -47,6 +47,8 @@ def _explain(model: type[BaseModel], problem: Any) -> str:
     if problem["type"] == "missing":
         return f"key {key!r} is missing"
     message = str(problem["msg"]).removeprefix("Value error, ")
+    if not path:
+        return message  # a rule between keys, which it names itself
     return f"key {key!r} = {problem['input']!r}: {message[:1].lower()}{message[1:]}"
 
 

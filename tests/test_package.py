@@ -26,7 +26,8 @@ def test_the_subpackage_backtest_does_not_hide_the_function():
     from drltrade.backtest.ledger import Ledger
 
     for _ in range(2):
-        assert drltrade.backtest.__module__ == "drltrade.experiment.backtest"
+        assert drltrade.backtest("flat", env="sp500-daily").metrics()["total_return"] == 0.0
+        assert drltrade.backtest.engine is engine
     assert engine.Ledger is Ledger
     assert sys.modules["drltrade.backtest"].engine is engine
 

@@ -11,7 +11,7 @@ import math
 from typing import Literal
 
 import torch
-from pydantic import Field
+from pydantic import Field, PositiveInt
 from torch import Tensor, nn
 
 from drltrade.agents.activations import ACTIVATIONS
@@ -25,7 +25,7 @@ class NetworkConfig(Settings):
     encoder: Literal["mlp", "lstm"] = Field("mlp", description="what reads the window of features")
     units: int = Field(64, ge=1, description="LSTM: hidden units")
     layers: int = Field(1, ge=1, description="LSTM: stacked layers")
-    hidden: tuple[int, ...] = Field(
+    hidden: tuple[PositiveInt, ...] = Field(
         (64, 64), min_length=1, description="widths of the layers after the encoder"
     )
     activation: Literal["tanh", "relu"] = "tanh"

@@ -10,6 +10,7 @@ def main() -> None:
 
     try:
         app()
-    except DrltradeError as error:
+    except (DrltradeError, OSError) as error:
+        # An OSError (a read-only folder, a full disk) names its file itself.
         print(f"drltrade: {error}", file=sys.stderr)  # noqa: T201
         sys.exit(2 if isinstance(error, ConfigError) else 1)

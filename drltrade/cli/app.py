@@ -33,21 +33,40 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 Period = Annotated[str, typer.Option(help="train, validation, test or all.")]
 
 
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"drltrade {version('drltrade')}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Deep reinforcement learning for trading: train agents, backtest them, judge them."""
+
+
 @app.command()
 def demo(
     out: Annotated[Path, typer.Option(help="Folder for the runs and the report.")] = Path(
         "runs/demo"
     ),
     seeds: Annotated[int, typer.Option(min=1, help="Seeds per agent.")] = 3,
+    as_json: Json = False,
 ) -> None:
     """Train two agents on the S&P 500 of 1999-2012 and judge them on the years after."""
     from drltrade.cli.trials import train_and_report
     from drltrade.experiment.study import Trial
 
     trials = [Trial("sp500-daily", agent, seed) for agent in DEMO_AGENTS for seed in range(seeds)]
-    train_and_report(trials, out, title="Two agents on the S&P 500, 2013-2018")
+    train_and_report(trials, out, title=DEMO_TITLE, as_json=as_json)
 
 
+DEMO_TITLE = "Two agents on the S&P 500, 2013-2018"
 DEMO_AGENTS = ("ppo-lstm", "dqn")
 
 
@@ -72,7 +91,8 @@ def train(
     if seeds is None:
         trials.train_one(env, agent, seed, device, run, overrides, as_json)
     else:
-        trials.train_several(env, agent, range(seed, seed + seeds), device, run, overrides)
+        names = range(seed, seed + seeds)
+        trials.train_several(env, agent, names, device, run, overrides, as_json)
 
 
 @app.command()

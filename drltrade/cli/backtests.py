@@ -1,7 +1,6 @@
 """Backtests and reports from the command line."""
 
 import json
-import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast, get_args
@@ -10,14 +9,19 @@ import pandas as pd
 from rich.console import Console
 
 from drltrade.atomic import write_atomic, write_json
-from drltrade.cli.results import print_results
+from drltrade.cli.results import plain, print_json, print_results
 from drltrade.envs.config import PeriodName
 from drltrade.errors import ConfigError, DataError
 from drltrade.experiment.backtest import Backtest, backtest
 from drltrade.experiment.presets import split_overrides
-from drltrade.experiment.reporting import BENCHMARK, baseline_entries, report_runs
-from drltrade.experiment.run import Run, load_run
-from drltrade.report.summary import Entry, summary_table
+from drltrade.experiment.reporting import (
+    BENCHMARK,
+    baseline_entries,
+    in_sample_of,
+    report_runs,
+)
+from drltrade.experiment.run import Run, is_finished, load_run
+from drltrade.report.summary import Entry
 
 
 def run_backtest(
@@ -49,12 +53,12 @@ def run_backtest(
     else:
         subject = _read_targets(cast(Path, targets))
     result = backtest(subject, env=env, period=_period(period), **overrides)
-    if run is not None:
+    if run is not None and env is None and not overrides:
         _keep(result, run / "backtests", period)
     if report is not None:
         result.report(report)
     if as_json:
-        print(json.dumps(_plain(result.metrics())))  # noqa: T201
+        print(json.dumps(plain(result.metrics())))  # noqa: T201
         return
     entry = Entry(result.name, (result,), "baseline" if baseline else "agent")
     others = (
@@ -62,7 +66,7 @@ def run_backtest(
         if result.name == BENCHMARK
         else baseline_entries(result.task, result.period, [BENCHMARK])
     )
-    print_results([entry, *others], Console())
+    print_results([entry, *others], Console(), result.period, result.in_sample)
     if report is not None:
         Console().print(f"report: {report}", soft_wrap=True)
 
@@ -70,13 +74,13 @@ def run_backtest(
 def report_folders(folders: Sequence[Path], out: Path | None, period: str, as_json: bool) -> None:
     """Report the runs in `folders`."""
     runs = [load_run(path) for folder in folders for path in _run_folders(folder)]
-    path, entries = report_runs(runs, out or folders[0] / "report.html", period=_period(period))
+    name = "report.html" if period == "test" else f"report-{period}.html"
+    path, entries = report_runs(runs, out or folders[0] / name, period=_period(period))
     if as_json:
-        rows = [_plain(row) for row in summary_table(entries, BENCHMARK)]
-        print(json.dumps({"report": str(path), "results": rows}))  # noqa: T201
+        print_json(entries, path)
         return
     console = Console()
-    print_results(entries, console)
+    print_results(entries, console, _period(period), in_sample_of(entries))
     console.print(f"\nreport: {path}", soft_wrap=True)
 
 
@@ -84,9 +88,14 @@ def _run_folders(folder: Path) -> list[Path]:
     if (folder / "config.json").is_file():
         return [folder]
     inner = sorted(path.parent for path in folder.glob("*/config.json"))
+    finished = [path for path in inner if is_finished(path)]
+    for path in set(inner) - set(finished):
+        Console(stderr=True).print(f"{path} is left out: its training did not finish")
     if not inner:
         raise ConfigError(f"{folder}: no run there, and no folder in it holds one")
-    return inner
+    if not finished:
+        raise ConfigError(f"{folder}: none of the runs in it finished its training")
+    return finished
 
 
 def _keep(result: Backtest, folder: Path, period: str) -> None:
@@ -94,15 +103,7 @@ def _keep(result: Backtest, folder: Path, period: str) -> None:
     frame, trips = result.to_frame(), result.trades()
     write_atomic(folder / f"{period}.parquet", lambda path: frame.to_parquet(path))
     write_atomic(folder / f"{period}_trades.csv", lambda path: trips.to_csv(path, index=False))
-    write_json(folder / f"{period}_metrics.json", _plain(result.metrics()))
-
-
-def _plain(values: dict[str, Any]) -> dict[str, Any]:
-    """NaN has no place in JSON."""
-    return {
-        key: None if isinstance(value, float) and math.isnan(value) else value
-        for key, value in values.items()
-    }
+    write_json(folder / f"{period}_metrics.json", plain(result.metrics()))
 
 
 def _period(name: str) -> PeriodName:

@@ -1,7 +1,9 @@
 """Results as a table in the terminal."""
 
+import json
 import math
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from rich import box
@@ -21,10 +23,15 @@ COLUMNS = {
 }
 
 
-def print_results(entries: Sequence[Entry], console: Console) -> None:
+def print_results(
+    entries: Sequence[Entry], console: Console, period: str = "test", in_sample: str = ""
+) -> None:
     """Print a row per agent and baseline (medians, ranges beneath) and the verdict."""
     rows = summary_table(entries, BENCHMARK)
-    title = "After costs. Of several seeds or paths: the median, and the range of the return."
+    title = (
+        f"The {period} period, after costs. Of several seeds or paths: the median, and the range "
+        "of the return."
+    )
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     table.add_column("", overflow="fold", min_width=17, max_width=22)
     for label, _ in COLUMNS.values():
@@ -34,8 +41,30 @@ def print_results(entries: Sequence[Entry], console: Console) -> None:
         cells = [_cell(row, key, form) for key, (_, form) in COLUMNS.items()]
         table.add_row(_name(row), *cells, style=style)
     console.print(table)
+    if any(ledger.fill == "same_close" for entry in entries for ledger in entry.ledgers):
+        console.print(
+            "[bold red]OPTIMISTIC[/bold red] orders fill at the very close that was looked at "
+            "(fill = same_close)",
+            highlight=False,
+        )
+    if in_sample:
+        console.print(f"[bold red]IN-SAMPLE[/bold red] {in_sample}", highlight=False)
     for sentence in verdicts(entries, BENCHMARK):
         console.print(f"- {sentence}", highlight=False)
+
+
+def print_json(entries: Sequence[Entry], report: Path) -> None:
+    """Print the same rows, and where the report lies, for machines."""
+    rows = [plain(row) for row in summary_table(entries, BENCHMARK)]
+    print(json.dumps({"report": str(report), "results": rows}))  # noqa: T201
+
+
+def plain(values: dict[str, Any]) -> dict[str, Any]:
+    """NaN has no place in JSON."""
+    return {
+        key: None if isinstance(value, float) and math.isnan(value) else value
+        for key, value in values.items()
+    }
 
 
 def _name(row: dict[str, Any]) -> str:

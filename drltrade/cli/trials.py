@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from rich.console import Console
 from rich.progress import (
@@ -16,7 +16,7 @@ from rich.progress import (
 )
 from rich.table import Column
 
-from drltrade.cli.results import print_results
+from drltrade.cli.results import print_json, print_results
 from drltrade.errors import ConfigError
 from drltrade.experiment.presets import (
     preset_name,
@@ -38,6 +38,9 @@ FIGURES = {
     "value_loss": ("value loss", "{:.2f}"),
 }
 """What a bar shows, the most telling first: a narrow terminal cuts the rest."""
+
+
+PERIODS: tuple[Literal["train", "validation", "test"], ...] = ("train", "validation", "test")
 
 
 @contextmanager
@@ -104,7 +107,9 @@ def train_one(
         print(json.dumps({"run": str(finished.path), **outcome}))  # noqa: T201
         return
     stopped = " (stopped early: validation no longer improved)" if outcome["stopped_early"] else ""
+    rows = {name: len(finished.task.rows(name)) for name in PERIODS}
     Console().print(
+        f"bars: {', '.join(f'{name} {count:,}' for name, count in rows.items())}\n"
         f"{outcome['steps']:,} steps in {outcome['seconds']:.1f} s{stopped}; best validation log "
         f"return {outcome['best_validation']:+.4f} after {outcome['best_steps']:,} steps\n"
         f"run: {finished.path}\nnext: drltrade report {finished.path}"
@@ -118,6 +123,7 @@ def train_several(
     device: str,
     run: Path | None,
     overrides: dict[str, Any],
+    as_json: bool,
 ) -> None:
     """Train several seeds in processes of their own, and report them together."""
     folder = run or Path("runs") / f"{preset_name(env)}_{preset_name(agent)}"
@@ -125,16 +131,21 @@ def train_several(
     trials = [Trial(env, agent, seed, device, overrides) for seed in seeds]
     if any((folder / trial.name).exists() for trial in trials):
         raise ConfigError(f"{folder} holds runs of these seeds already; name another with --run")
-    train_and_report(trials, folder)
+    train_and_report(trials, folder, as_json=as_json)
 
 
-def train_and_report(trials: Sequence[Trial], folder: Path, title: str | None = None) -> None:
+def train_and_report(
+    trials: Sequence[Trial], folder: Path, title: str | None = None, as_json: bool = False
+) -> None:
     """Train trials side by side, print the table and write the report."""
-    console = Console()
+    console = Console(stderr=as_json)
     totals = {t.name: _checked(t.env, t.agent, dict(t.overrides))[1] for t in trials}
     with progress_bars(totals, console) as watch:
         runs = run_trials(trials, folder, watch)
     path, entries = report_runs(runs, folder / "report.html", title=title)
+    if as_json:
+        print_json(entries, path)
+        return
     print_results(entries, console)
     console.print(f"\nreport: {path}", soft_wrap=True)
 

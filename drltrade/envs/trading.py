@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from drltrade.envs.config import TradingConfig
 from drltrade.envs.observations import flat_windows
 from drltrade.envs.task import Task
+from drltrade.errors import ConfigError
 from drltrade.market.account import COST_PARTS, OBSERVED_BOUND, RUIN, SCALAR, make_rule
 from drltrade.market.rewards import log_return
 from drltrade.market.simulator import ACCOUNT_FEATURES
@@ -53,6 +54,11 @@ class TradingEnv(gymnasium.Env[Observation, Any]):
         self, task: Task | None = None, *, render_mode: None = None, **settings: Any
     ) -> None:
         where = "drltrade/Trading-v0"
+        if task is not None and (odd := set(settings) - {"period", "episode_length"}):
+            raise ConfigError(
+                f"{where}: a prepared task settles everything but period and episode_length; "
+                f"found {', '.join(sorted(odd))}"
+            )
         if task is None:
             task = Task.build(parse(TradingConfig, settings, where))
             settings = {}

@@ -32,6 +32,8 @@ class Backtest(Ledger):
     name: str
     period: PeriodName
     task: Task = field(repr=False)
+    in_sample: str = ""
+    """What the policy has seen of these bars in its training; empty where nothing is known."""
 
     def trades(self) -> pd.DataFrame:
         """One row per round trip; see `backtest.trades`."""
@@ -95,13 +97,40 @@ def backtest(
         targets, _ = decide(_policy(subject), _whole(task, period))
     ledger = replay(targets, task.market, rows, task.config)
     default = subject if isinstance(subject, str) else getattr(subject, "name", "targets")
-    return Backtest(**vars(ledger), name=name or str(default), period=period, task=task)
+    seen = _in_sample(subject, task, rows) if isinstance(subject, Run) else ""
+    return Backtest(
+        **vars(ledger), name=name or str(default), period=period, task=task, in_sample=seen
+    )
+
+
+def _in_sample(run: Run, task: Task, rows: range) -> str:
+    """What `run` has seen of the bars in `rows`, in a sentence."""
+    learned_from = run.manifest["data"]
+    if (task.sha256, task.market.symbol) != (learned_from["sha256"], learned_from["symbol"]):
+        return ""
+    first, last = task.market.times[rows[0]].date(), task.market.times[rows[-1]].date()
+    periods = run.env.periods
+    for name, use, (start, end) in (
+        ("train", "were learned from", periods.train),
+        ("validation", "chose the checkpoint", periods.validation),
+    ):
+        if first < end and start < last:
+            return (
+                f"Bars of this period {use}: it overlaps the run's {name} period, {start} to "
+                f"{end}. These figures say nothing about prices that the agent has not seen."
+            )
+    return ""
 
 
 def _policy(subject: Any) -> Policy:
     if isinstance(subject, Run):
         return subject.policy
     policy: Policy = SB3Policy(subject) if hasattr(subject, "predict") else subject
+    if not hasattr(policy, "act"):
+        raise ConfigError(
+            f"a {type(subject).__name__} cannot be backtested; a run (see load_run), a policy with "
+            "act(observation, state), a frame of targets or the name of a baseline can"
+        )
     return policy
 
 
@@ -155,4 +184,7 @@ def _aligned(frame: pd.DataFrame, task: Task, rows: range) -> NDArray[np.float64
     unknown = inside.difference(market.times)
     if len(unknown):
         raise DataError(f"targets at {unknown[0]}: {task.source} has no bar of {symbol} then")
-    return frame[symbol].reindex(decisions).to_numpy(np.float64)
+    targets = frame[symbol].reindex(decisions).to_numpy(np.float64)
+    if np.isinf(targets).any():
+        raise DataError(f"target at {decisions[int(np.isinf(targets).argmax())]} is infinite")
+    return targets

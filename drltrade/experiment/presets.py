@@ -158,13 +158,17 @@ def resolve_env(name: str, overrides: Mapping[str, Any]) -> TradingConfig:
     for key, other in (("positions", "position_range"), ("position_range", "positions")):
         if key in overrides and other not in overrides:
             values.pop(other, None)
-    return parse(TradingConfig, merge(values, overrides), where)
+    return parse(TradingConfig, merge(values, overrides), _overridden(where, overrides))
 
 
 def resolve_agent(name: str, overrides: Mapping[str, Any]) -> AgentPreset:
     """An agent preset with overrides, validated."""
     values, where = read_preset("agents", name)
-    return agent_from_dict(merge(values, overrides), where)
+    return agent_from_dict(merge(values, overrides), _overridden(where, overrides))
+
+
+def _overridden(where: str, overrides: Mapping[str, Any]) -> str:
+    return f"{where} with {', '.join(overrides)} overridden" if overrides else where
 
 
 def agent_from_dict(values: Mapping[str, Any], where: str) -> AgentPreset:

@@ -9,6 +9,7 @@ import pandas as pd
 
 from drltrade.backtest.baselines import BASELINES, random_targets
 from drltrade.backtest.engine import replay
+from drltrade.backtest.ledger import Ledger
 from drltrade.envs.config import PeriodName
 from drltrade.envs.task import Task
 from drltrade.errors import ConfigError
@@ -35,35 +36,90 @@ def baseline_entries(
 
 def random_entry(task: Task, period: PeriodName, entry: Entry) -> Entry:
     """Random paths that trade as much as `entry` does in the median of its seeds."""
-    turnover = float(np.median([ledger.turnover[1:].mean() for ledger in entry.ledgers]))
+    wanted = _turnover(entry.ledgers)
     rows = task.rows(period)
-    generator = np.random.default_rng(0)
-    ledgers = tuple(
-        replay(
-            random_targets(len(rows) - 1, turnover, task.config, generator),
-            task.market,
-            rows,
-            task.config,
+
+    def paths(turnover: float) -> tuple[Ledger, ...]:
+        generator = np.random.default_rng(0)
+        return tuple(
+            replay(
+                random_targets(len(rows) - 1, turnover, task.config, generator),
+                task.market,
+                rows,
+                task.config,
+            )
+            for _ in range(RANDOM_PATHS)
         )
-        for _ in range(RANDOM_PATHS)
-    )
+
+    # Drifting weights are traded back to their targets, so a path trades more than it was asked to.
+    asked = wanted
+    ledgers = paths(asked)
+    for _ in range(4):
+        traded = _turnover(ledgers)
+        if wanted <= 0 or traded <= 0 or abs(traded / wanted - 1.0) < 0.02:
+            break
+        asked *= wanted / traded
+        ledgers = paths(asked)
     return Entry(f"random, turnover of {entry.name}", ledgers, "baseline")
 
 
+def _turnover(ledgers: Sequence[Ledger]) -> float:
+    """Traded value / equity, mean per bar, in the median of the ledgers."""
+    return float(np.median([ledger.turnover[1:].mean() for ledger in ledgers]))
+
+
 def agent_entries(runs: Sequence[Run], period: PeriodName) -> list[Entry]:
-    """One entry per agent preset, one ledger per seed."""
-    groups: dict[str, list[Run]] = {}
-    for run in sorted(runs, key=lambda run: (run.agent_name, run.seed)):
-        groups.setdefault(run.agent_name, []).append(run)
+    """One entry per configuration of an agent, one ledger per seed."""
     return [
         Entry(
             name,
             tuple(backtest(run, period=period) for run in group),
             "agent",
             tuple(training_curve(run) for run in group),
+            tuple(run.seed for run in group),
         )
-        for name, group in groups.items()
+        for name, group in group_by_agent(runs).items()
     ]
+
+
+def group_by_agent(runs: Sequence[Run]) -> dict[str, list[Run]]:
+    """Name -> the runs of one configuration, by seed.
+
+    Where a preset was run in several configurations, each name tells what sets it apart.
+
+    Raises:
+        ConfigError: two runs are the same seed of the same configuration.
+    """
+    names: dict[str, list[dict[str, Any]]] = {}
+    for run in runs:
+        configurations = names.setdefault(run.agent_name, [])
+        if _flat(run.agent.to_dict()) not in configurations:
+            configurations.append(_flat(run.agent.to_dict()))
+    groups: dict[str, list[Run]] = {}
+    for run in sorted(runs, key=lambda run: (run.agent_name, run.seed)):
+        own, others = _flat(run.agent.to_dict()), names[run.agent_name]
+        keys = [key for key in own if any(other.get(key) != own[key] for other in others)]
+        told = ", ".join(f"{key}={own[key]}" for key in keys)
+        group = groups.setdefault(f"{run.agent_name} ({told})" if told else run.agent_name, [])
+        for same in group:
+            if same.seed == run.seed:
+                raise ConfigError(
+                    f"{same.path} and {run.path} are the same seed of the same agent; it would "
+                    "count twice"
+                )
+        group.append(run)
+    return groups
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """{"a": {"b": 1}} -> {"a.b": 1}, without descriptions."""
+    flat: dict[str, Any] = {}
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            flat |= _flat(value, f"{prefix}{key}.")
+        elif key != "description":
+            flat[prefix + key] = value
+    return flat
 
 
 def training_curve(run: Run) -> pd.DataFrame:
@@ -110,6 +166,8 @@ def report_runs(
         benchmark=BENCHMARK,
         settings=_settings(runs, period),
         notes=notes,
+        period=period,
+        in_sample=in_sample_of(agents),
     )
     return path, entries
 
@@ -130,7 +188,16 @@ def report_backtest(result: Backtest, path: Path) -> Path:
         ],
         benchmark=BENCHMARK,
         settings=settings,
+        period=period,
+        in_sample=result.in_sample,
     )
+
+
+def in_sample_of(entries: Sequence[Entry]) -> str:
+    """What the first of the entries' backtests that is in-sample says of it."""
+    ledgers = [ledger for entry in entries for ledger in entry.ledgers]
+    told = [ledger.in_sample for ledger in ledgers if isinstance(ledger, Backtest)]
+    return next((text for text in told if text), "")
 
 
 def _data(task: Task) -> Mapping[str, Any]:
@@ -139,7 +206,7 @@ def _data(task: Task) -> Mapping[str, Any]:
 
 def _settings(runs: Sequence[Run], period: PeriodName) -> dict[str, Any]:
     first = runs[0]
-    agents = {run.agent_name: run.agent.to_dict() for run in runs}
+    agents = {name: group[0].agent.to_dict() for name, group in group_by_agent(runs).items()}
     return {
         "period": period,
         "env": {"preset": first.env_name, **first.env.model_dump(mode="json")},

@@ -99,6 +99,11 @@ class Run:
         return pd.read_csv(self.path / "metrics.csv")
 
 
+def is_finished(path: Path) -> bool:
+    """True where a training ran to its end: the outcome is written last."""
+    return (path / "outcome.json").is_file()
+
+
 def load_run(path: str | Path) -> Run:
     """Open a run folder.
 
@@ -108,7 +113,7 @@ def load_run(path: str | Path) -> Run:
     path = Path(path)
     if not (path / "config.json").is_file():
         raise ConfigError(f"{path}: no run there (it has no config.json)")
-    if not (path / "outcome.json").is_file():
+    if not is_finished(path):
         raise ConfigError(f"{path}: the training of this run did not finish (no outcome.json)")
     where = str(path / "config.json")
     values = json.loads((path / "config.json").read_text())
@@ -151,12 +156,17 @@ def train(
     raw_agent, _ = read_preset("agents", agent)
     env_overrides, agent_overrides = split_overrides(overrides, raw_agent)
     config = resolve_env(env, env_overrides)
+    name = preset_name(env)
+    if "data" in env_overrides:
+        # The preset's own name and description speak of other prices.
+        name = preset_name(config.data)
+        config = config.model_copy(update={"description": ""})
     if config.data not in CATALOG:
         # The run must find its prices again from any directory.
         config = config.model_copy(update={"data": str(find_file(config.data).resolve())})
     preset = resolve_agent(agent, agent_overrides)
     where = resolve_device(device)
-    folder = _new_folder(run, f"{preset_name(env)}_{preset_name(agent)}_seed{seed}")
+    folder = _new_folder(run, f"{name}_{preset_name(agent)}_seed{seed}")
     task = Task.build(config)
     for period in ("train", "validation", "test"):
         task.rows(period)
@@ -166,7 +176,7 @@ def train(
         learner = make_agent(preset.algorithm, task, generator)
         folder.mkdir(parents=True, exist_ok=True)
         resolved = {
-            "env_name": preset_name(env),
+            "env_name": name,
             "agent_name": preset_name(agent),
             "env": task.config.model_dump(mode="json"),
             "agent": preset.to_dict(),

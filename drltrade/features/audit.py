@@ -39,7 +39,7 @@ class Leak:
 def audit(
     build: Build,
     frame: pd.DataFrame,
-    cuts: int | Sequence[int] = 16,
+    cuts: int | Sequence[int] = 64,
     rng: np.random.Generator | None = None,
     atol: float = 0.0,
 ) -> list[Leak]:

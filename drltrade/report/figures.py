@@ -60,17 +60,17 @@ def equity_figure(
             line={"color": colour, "width": width, "dash": dash},
             hovertemplate="%{y:.3f}",
         )
-        for number, line in enumerate(growth if agent and len(growth) > 1 else (), start=1):
+        for number, line in enumerate(growth if agent and len(growth) > 1 else ()):
             figure.add_scatter(
                 x=times,
                 y=line,
                 name=f"{label(entry.name)}: each seed",
                 legendgroup=f"{label(entry.name)}: each seed",
                 legendrank=rank,
-                showlegend=number == 1,
+                showlegend=number == 0,
                 visible="legendonly",
                 line={"color": faded(colour, 0.55), "width": 1},
-                hovertemplate=f"%{{y:.3f}} (seed {number})",
+                hovertemplate=f"%{{y:.3f}} ({entry.seed_name(number)})",
             )
         lowest = min(lowest, float(np.nanmin(growth)))
         highest = max(highest, float(np.nanmax(growth)))

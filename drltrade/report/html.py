@@ -46,8 +46,10 @@ def write_report(
     benchmark: str,
     settings: Mapping[str, Any],
     notes: Sequence[str] = (),
+    period: str = "test",
+    in_sample: str = "",
 ) -> Path:
-    """Write the report of one test period to `path`, atomically, and return the path.
+    """Write the report of one period to `path`, atomically, and return the path.
 
     Args:
         path: the HTML file.
@@ -56,6 +58,8 @@ def write_report(
         benchmark: name of the entry that the agents are judged against, usually buy-and-hold.
         settings: everything that the result depends on, nested; shown as it is.
         notes: sentences to show below the verdict.
+        period: what the period is called: test, validation, train or all.
+        in_sample: what the agents have seen of it, if anything; then the page warns.
 
     Raises:
         ConfigError: the benchmark is missing, a name stands twice or the periods differ.
@@ -66,10 +70,10 @@ def write_report(
     ordered = sorted(entries, key=lambda e: (e.kind != "agent", e.name != benchmark))
     rows, palette = summary_table(ordered, benchmark), colours(ordered, benchmark)
     parts = [
-        _header(title, ordered, reference),
+        _header(title, ordered, reference, period, in_sample),
         _verdict(ordered, rows, benchmark, notes),
         _results(rows, benchmark, palette),
-        *_figures(ordered, benchmark, palette),
+        *_figures(ordered, benchmark, palette, unseen=not in_sample),
         _trades(ordered),
         _section("settings", "Settings", tables.settings_table(settings)),
         _fill_rule(ordered),
@@ -88,13 +92,15 @@ def write_report(
     return path
 
 
-def _header(title: str, entries: Sequence[Entry], reference: Entry) -> str:
+def _header(
+    title: str, entries: Sequence[Entry], reference: Entry, period: str, in_sample: str
+) -> str:
     ledger = reference.ledgers[0]
     first, last = tables.moment(ledger.times[0]), tables.moment(ledger.times[-1])
     agents = [entry for entry in entries if entry.kind == "agent"]
     seeds = sum(len(agent.ledgers) for agent in agents)
     facts = [
-        f"Test period <b>{first}</b> to <b>{last}</b>",
+        f"{html.escape(period.capitalize())} period <b>{first}</b> to <b>{last}</b>",
         f"{counted(len(ledger.times) - 1, 'bar')}",
         html.escape(", ".join(ledger.symbols)),
         f"{counted(len(agents), 'agent')}, {counted(seeds, 'trial')}",
@@ -110,6 +116,12 @@ def _header(title: str, entries: Sequence[Entry], reference: Entry) -> str:
         badges.insert(
             0,
             f'<p class="warning">{OPTIMISTIC} {html.escape(FILL_RULES["same_close"])}</p>',
+        )
+    if in_sample:
+        badges.insert(
+            0,
+            '<p class="warning"><span class="badge bad">IN-SAMPLE</span> '
+            f"{html.escape(in_sample)}</p>",
         )
     links = "".join(f"<li>{fact}</li>" for fact in facts)
     return (
@@ -149,7 +161,9 @@ def _results(
     return _section("results", "Results", tables.results_table(rows, benchmark, palette), text)
 
 
-def _figures(entries: Sequence[Entry], benchmark: str, palette: Mapping[str, str]) -> list[str]:
+def _figures(
+    entries: Sequence[Entry], benchmark: str, palette: Mapping[str, str], unseen: bool
+) -> list[str]:
     agents = [entry for entry in entries if entry.kind == "agent"]
     judged = [*agents, *(entry for entry in entries if entry.name == benchmark)]
     ledger = entries[0].ledgers[0]
@@ -215,8 +229,8 @@ def _figures(entries: Sequence[Entry], benchmark: str, palette: Mapping[str, str
                 "training",
                 "Training",
                 _plot("training", training),
-                "One line per seed; the star is the checkpoint with the best validation return. "
-                "The test period took no part in it.",
+                "One line per seed; the star is the checkpoint with the best validation return."
+                + (" The period of this report took no part in it." if unseen else ""),
             )
         )
     return sections
@@ -272,9 +286,9 @@ def _plot(identity: str, figure: go.Figure) -> str:
 
 
 def _which(entry: Entry) -> str:
-    if len(entry.ledgers) == 1:
+    if len(entry.ledgers) == 1 and not entry.seeds:
         return f"{entry.name}, its only seed"
-    return f"{entry.name}, seed {entry.representative + 1} of {len(entry.ledgers)}"
+    return f"{entry.name}, {entry.seed_name(entry.representative)}"
 
 
 def _fills(entries: Sequence[Entry]) -> set[str]:

@@ -23,6 +23,14 @@ class Entry:
     kind: Literal["agent", "baseline"]
     curves: tuple[pd.DataFrame, ...] = ()
     """Training curve per seed; columns steps and any of train_reward, validation_return, loss."""
+    seeds: tuple[int, ...] = ()
+    """The number of each seed; without them seeds are counted from 1."""
+
+    def seed_name(self, index: int) -> str:
+        """What to call the seed of a ledger: "seed 7"; "seed 2 of 3" without numbers."""
+        if self.seeds:
+            return f"seed {self.seeds[index]}"
+        return f"seed {index + 1} of {len(self.ledgers)}"
 
     @property
     def representative(self) -> int:

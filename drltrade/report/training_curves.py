@@ -26,11 +26,11 @@ def training_figure(entries: Sequence[Entry], colours: Mapping[str, str]) -> go.
     )
     for row, entry in enumerate(trained, start=1):
         for col, name in enumerate(columns, start=1):
-            for seed, curve in enumerate(entry.curves, start=1):
+            for number, curve in enumerate(entry.curves):
                 if name in curve:
-                    dash = ("solid", "dash", "dot", "dashdot", "longdash")[(seed - 1) % 5]
+                    dash = ("solid", "dash", "dot", "dashdot", "longdash")[number % 5]
                     line = {"color": colours[entry.name], "width": 1.5, "dash": dash}
-                    _curve(figure, curve, name, seed, line, row, col)
+                    _curve(figure, curve, name, entry.seed_name(number), line, row, col)
     laid_out(figure, 80 + 250 * len(trained))
     figure.update_layout(showlegend=False, hovermode="closest")
     figure.update_annotations(font={"size": 13, "color": INK})
@@ -45,7 +45,7 @@ def _curve(
     figure: go.Figure,
     curve: pd.DataFrame,
     name: str,
-    seed: int,
+    seed: str,
     line: Mapping[str, object],
     row: int,
     col: int,
@@ -55,7 +55,7 @@ def _curve(
     figure.add_scatter(
         x=known["steps"].to_numpy(),
         y=known[name].to_numpy(),
-        name=f"seed {seed}",
+        name=seed,
         mode="lines",
         line=dict(line),
         row=row,
@@ -66,7 +66,7 @@ def _curve(
         figure.add_scatter(
             x=[known["steps"].iloc[best]],
             y=[known[name].iloc[best]],
-            name=f"seed {seed}, best checkpoint",
+            name=f"{seed}, best checkpoint",
             mode="markers",
             marker={
                 "symbol": "star",

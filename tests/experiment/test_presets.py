@@ -204,3 +204,37 @@ def test_naming_one_kind_of_action_replaces_the_other(workspace):
     assert resolve_env("smooth", {"positions": [0, 1]}).position_range is None
     with pytest.raises(ConfigError, match="set either positions"):
         resolve_env("smooth", {"positions": [0, 1], "position_range": [0, 1]})
+
+
+def test_a_preset_of_a_packaged_name_extends_the_packaged_one(workspace):
+    (workspace / "envs" / "sp500-daily.toml").write_text('extends = "sp500-daily"\nwindow = 3\n')
+    config = resolve_env("sp500-daily", {})
+    assert (config.window, config.data) == (3, "sp500")
+
+
+def test_presets_that_extend_each_other_are_an_error(workspace):
+    for one, other in (("a", "b"), ("b", "a")):
+        (workspace / "envs" / f"{one}.toml").write_text(f'extends = "{other}"\n')
+    with pytest.raises(ConfigError, match=r"a\.toml: extends itself, by way of .*b\.toml"):
+        resolve_env("a", {})
+
+
+def test_a_file_extends_the_file_beside_it(tmp_path):
+    (tmp_path / "base.toml").write_text("window = 7\n")
+    (tmp_path / "mine.toml").write_text('extends = "base.toml"\n')
+    assert resolve_env(str(tmp_path / "mine.toml"), {}).window == 7
+
+
+@pytest.mark.parametrize(
+    ("agent", "overrides", "text"),
+    [
+        ("dqn", {"buffer_size": 5000}, "it would never come"),
+        ("dqn", {"training": {"total_steps": 9000}}, "nothing would be learned"),
+        ("ppo", {"n_envs": 1, "n_steps": 1}, "at least two transitions"),
+        ("ppo", {"network": {"hidden": [0]}}, "greater than 0"),
+        ("ppo", {"learning_rate": float("inf")}, "finite number"),
+    ],
+)
+def test_what_could_not_learn_is_refused(agent, overrides, text):
+    with pytest.raises(ConfigError, match=text):
+        resolve_agent(agent, overrides)

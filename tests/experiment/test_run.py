@@ -14,6 +14,8 @@ from drltrade.errors import ConfigError, DataError, DeviceError
 from drltrade.experiment.run import load_run, train
 from drltrade.features.scaling import Scaler
 
+DQN = {"training": {"total_steps": 1000}, "learning_starts": 200, "n_envs": 8}
+
 
 def weights(run, name="best"):
     return torch.load(run.path / "checkpoints" / f"{name}.pt", weights_only=True)
@@ -242,3 +244,19 @@ def test_other_agents_make_runs_too(tmp_path, agent):
     assert result.equity[0] == 100_000
     assert np.isfinite(result.equity).all()
     assert run.agent_name == agent.replace(":", "-")
+
+
+@pytest.mark.parametrize("agent", ["ppo", "dqn"])
+def test_the_weights_do_not_depend_on_the_threads_around_the_run(tmp_path, tiny, agent):
+    overrides = tiny if agent == "ppo" else DQN
+    before = torch.get_num_threads()
+    try:
+        found = []
+        for threads in (1, 2):
+            torch.set_num_threads(threads)
+            run = train("sp500-daily", agent, seed=1, run=tmp_path / str(threads), **overrides)
+            found.append(weights(run, "last"))
+    finally:
+        torch.set_num_threads(before)
+    for name, tensor in found[0].items():
+        assert torch.equal(tensor, found[1][name]), name

@@ -1,0 +1,64 @@
+"""Reports: who counts as a seed of whom, and what was seen in training."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+import drltrade
+from drltrade.errors import ConfigError
+from drltrade.experiment.reporting import group_by_agent, random_entry, report_runs
+from drltrade.experiment.run import load_run
+from drltrade.report.summary import Entry
+
+
+def changed(run, folder, **values):
+    """A copy of a run whose config.json says something else."""
+    shutil.copytree(run.path, folder)
+    config = json.loads((folder / "config.json").read_text())
+    agent = config["agent"] | values.pop("agent", {})
+    (folder / "config.json").write_text(json.dumps(config | {"agent": agent} | values))
+    return load_run(folder)
+
+
+def test_the_same_seed_does_not_count_twice(finished, tmp_path):
+    with pytest.raises(ConfigError, match="the same seed of the same agent"):
+        group_by_agent([finished, changed(finished, tmp_path / "copy")])
+
+
+def test_configurations_of_one_preset_are_told_apart(finished, tmp_path):
+    other = changed(finished, tmp_path / "other", agent={"learning_rate": 0.01})
+    groups = group_by_agent([finished, other])
+    assert sorted(groups) == ["ppo (learning_rate=0.0003)", "ppo (learning_rate=0.01)"]
+
+
+@pytest.mark.parametrize(
+    ("period", "said"),
+    [("test", ""), ("validation", "chose the checkpoint"), ("train", "were learned from")],
+)
+def test_a_period_seen_in_training_is_marked(finished, tmp_path, period, said):
+    path, entries = report_runs([finished], tmp_path / "report.html", period=period)
+    page = path.read_text()
+    assert f"{period.capitalize()} period <b>" in page
+    assert ("IN-SAMPLE" in page) == bool(said)
+    assert said in entries[0].ledgers[0].in_sample
+    assert f"{finished.agent_name}, seed 3" in page
+
+
+def test_a_test_period_moved_into_the_training_years_is_marked(finished):
+    periods = {
+        "train": ["1999-01-01", "1999-12-31"],
+        "validation": ["2000-01-01", "2000-12-31"],
+        "test": ["2002-01-01", "2010-12-31"],
+    }
+    result = drltrade.backtest(finished, periods=periods)
+    assert "were learned from" in result.in_sample
+
+
+@pytest.mark.parametrize("rule", ["ma-cross", "mean-reversion"])
+def test_random_paths_trade_as_much_as_what_they_stand_beside(rule):
+    result = drltrade.backtest(rule, env="sp500-daily")
+    random = random_entry(result.task, "test", Entry(rule, (result,), "agent"))
+    traded = np.median([ledger.turnover[1:].mean() for ledger in random.ledgers])
+    assert traded == pytest.approx(result.turnover[1:].mean(), rel=0.05)
