@@ -133,8 +133,9 @@ def make_rule(xp: Any, fill: Fill, jit: Callable[[Any], Any] = _as_is) -> Rule:
     @jit
     def accrue(cash: Any, units: Any, price: Any, years: Any, rates: Rates) -> Any:
         value = units * price
-        borrow = where(value < 0.0, -value, 0.0) * (rates.borrow * years)
-        financing = where(cash < 0.0, -cash, 0.0) * (rates.financing * years)
+        # (|x| - x) / 2 is -x where x is negative, else 0.
+        borrow = (absolute(value) - value) * (0.5 * rates.borrow * years)
+        financing = (absolute(cash) - cash) * (0.5 * rates.financing * years)
         return cash - borrow - financing, borrow, financing
 
     @jit
@@ -150,22 +151,23 @@ def make_rule(xp: Any, fill: Fill, jit: Callable[[Any], Any] = _as_is) -> Rule:
         wanted = target * equity - held
         gap = wanted - target * rates.fixed
         side = sign(gap)
-        commission_rate = rates.commission * (1.0 + rates.slippage * side)
-        traded = gap / (1.0 + side * target * (rates.slippage + commission_rate))
-        size = absolute(traded)
-        after = equity - (rates.slippage + commission_rate) * size - rates.fixed
+        # s + f (1 + s side)
+        rate = (rates.slippage + rates.commission) + (rates.commission * rates.slippage) * side
+        traded = gap / (1.0 + side * target * rate)
+        after = equity - rate * absolute(traded) - rates.fixed
         # False for a NaN target (hold), for noise, where the fixed fee alone would turn the order
         # round, and for an order that the account cannot pay for.
         sent = fills & (absolute(wanted) > ORDER_TOLERANCE * equity) & (gap * wanted > 0.0)
         sent = sent & (after > floor)
-        size = where(sent, size, 0.0)
-        traded = where(broke, -held, where(sent, traded, 0.0))
+        traded = where(sent, traded, 0.0)
+        size = absolute(traded)
+        slippage = rates.slippage * size
+        commission = where(sent, rate, 0.0) * size - slippage
+        fixed = where(sent, rates.fixed, 0.0)
+        traded = where(broke, -held, traded)
         units = where(broke, 0.0, where(sent, target * after / price, units))
         cash = where(broke, equity, where(sent, (1.0 - target) * after, cash))
-        commission = where(sent, commission_rate, 0.0) * size
-        return (
-            cash, units, traded, commission, where(sent, rates.fixed, 0.0), rates.slippage * size
-        )  # fmt: skip
+        return cash, units, traded, commission, fixed, slippage
 
     @jit
     def step(
@@ -204,10 +206,11 @@ def make_rule(xp: Any, fill: Fill, jit: Callable[[Any], Any] = _as_is) -> Rule:
             )
         equity = cash + units * next_close
         ruined = equity <= floor
+        kept_units, kept_equity = where(ruined, 0.0, units), where(ruined, floor, equity)
         return Step(
             where(ruined, floor, cash),
-            where(ruined, 0.0, units),
-            where(ruined, floor, equity),
+            kept_units,
+            kept_equity,
             traded,
             commission,
             fixed,
@@ -215,8 +218,8 @@ def make_rule(xp: Any, fill: Fill, jit: Callable[[Any], Any] = _as_is) -> Rule:
             borrow,
             financing,
             ruined,
-            where(ruined, units, 0.0),
-            where(ruined, floor - equity, 0.0),
+            units - kept_units,
+            kept_equity - equity,
         )
 
     @jit
