@@ -19,6 +19,7 @@ from drltrade.agents.market_view import MarketView, reward_scale
 from drltrade.agents.policy import NetworkPolicy
 from drltrade.agents.returns import generalized_advantage
 from drltrade.envs.task import Task
+from drltrade.market.simulator import Transition
 from drltrade.settings import Settings
 
 
@@ -129,39 +130,32 @@ class PPO:
     @torch.no_grad()
     def _collect(self) -> tuple[Rollout, Tensor]:
         config, network, simulator = self.config, self.network, self._simulator
-        shape = (config.n_steps, config.n_envs)
         embed = self._view.reader(network.encoder, config.n_steps * config.n_envs)
-        t = torch.empty(shape, dtype=torch.long, device=self.device)
-        account = torch.empty((*shape, 4), device=self.device)
-        next_account = torch.empty_like(account)
-        reward = torch.empty(shape, device=self.device)
-        terminated = torch.empty(shape, dtype=torch.bool, device=self.device)
-        truncated = torch.empty_like(terminated)
-        embeddings, outputs, actions = [], [], []
-        for step in range(config.n_steps):
-            t[step], account[step] = simulator.t, simulator.account
-            embeddings.append(embed(simulator.t))
-            outputs.append(network.act(embeddings[-1], simulator.account))
-            actions.append(network.head.sample(outputs[-1], self._generator))
-            transition = simulator.step(network.head.target(actions[-1]))
-            reward[step] = transition.reward / self._scale
-            terminated[step], truncated[step] = transition.terminated, transition.truncated
-            next_account[step] = transition.account
+        states, transitions = [], []
+        for _ in range(config.n_steps):
+            t, account = simulator.t, simulator.account
+            embedding = embed(t)
+            outputs = network.act(embedding, account)
+            action = network.head.sample(outputs, self._generator)
+            states.append((t, account, embedding, outputs, action))
+            transitions.append(simulator.step(network.head.target(action)))
+        t, account, embedding, outputs, action = map(torch.stack, zip(*states, strict=True))
+        led_to = Transition(*map(torch.stack, zip(*transitions, strict=True)))
+        reward = (led_to.reward / self._scale).float()
 
-        value = network.value(torch.stack(embeddings), account)
+        value = network.value(embedding, account)
         next_value = torch.empty_like(value)
         next_value[:-1] = value[1:]
-        next_value[-1] = network.value(embed(t[-1] + 1), next_account[-1])
+        next_value[-1] = network.value(embed(t[-1] + 1), led_to.account[-1])
         # A truncated step led to a state that the next row no longer holds.
-        cut = truncated.nonzero(as_tuple=True)
+        cut = led_to.truncated.nonzero(as_tuple=True)
         if len(cut[0]):
-            next_value[cut] = network.value(embed(t[cut] + 1), next_account[cut])
+            next_value[cut] = network.value(embed(t[cut] + 1), led_to.account[cut])
         advantage = generalized_advantage(
-            reward, value, next_value, terminated, terminated | truncated,
+            reward, value, next_value, led_to.terminated, led_to.terminated | led_to.truncated,
             config.gamma, config.gae_lambda,
         )  # fmt: skip
-        action = torch.stack(actions)
-        log_probability = network.head.log_probability(torch.stack(outputs), action)
+        log_probability = network.head.log_probability(outputs, action)
         rollout = Rollout(t, account, action, log_probability, advantage, advantage + value)
         return rollout, reward.mean() * self._scale
 
