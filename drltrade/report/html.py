@@ -170,6 +170,10 @@ def _figures(
     chosen = "; ".join(_which(entry) for entry in agents if len(entry.ledgers) > 1)
     seed = f" Drawn for the seed with the median final equity: {chosen}." if chosen else ""
     thinned = len(ledger.times) > MOST_POINTS
+    growth = [ledger.equity / ledger.equity[0] for e in entries for ledger in e.ledgers]
+    lowest = min(float(path.min()) for path in growth)
+    below = lowest < figures.LOWEST_EQUITY
+    cut = f" The scale ends at {figures.LOWEST_EQUITY:g}." if below else ""
     sparse = " Lines show evenly spaced bars, not every one." if thinned else ""
     sections = [
         _section(
@@ -179,7 +183,7 @@ def _figures(
             "Log scale, starting at 1. Agents: median over the seeds at each bar, and the band "
             "from the lowest to the highest seed. A baseline with many runs: median and the band "
             "that holds 90% of them. Click a name to hide or show it; drag to zoom, double-click "
-            f"to zoom out. The scale ends at {figures.LOWEST_EQUITY:g}.{sparse}",
+            f"to zoom out.{cut}{sparse}",
         ),
         _section(
             "drawdown",
