@@ -59,7 +59,8 @@ def show_data(
                 "last close": f"{frame['close'].iloc[-1]:.6g}",
             }
         )
-    about = f"{bars.source} | {bars.frequency} | adjustment: {bars.adjustment} | zone: {bars.zone}"
+    zone = bars.zone or "not stated"
+    about = f"{bars.source} | {bars.frequency} | adjustment: {bars.adjustment} | zone: {zone}"
     show_table(f"{about}\nsha256 {bars.sha256}", rows, as_json)
 
 
