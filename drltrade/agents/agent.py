@@ -3,11 +3,9 @@
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol, runtime_checkable
 
-import numpy as np
-from numpy.typing import NDArray
 from torch import Tensor
 
-Observation = NDArray[np.float32]
+from drltrade.envs.observations import Observation
 
 
 class Policy(Protocol):

@@ -6,8 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from drltrade.agents.agent import Observation
-from drltrade.envs.observations import split
+from drltrade.envs.observations import Observation, split
 
 
 class NetworkPolicy:

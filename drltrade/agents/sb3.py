@@ -9,8 +9,9 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from drltrade.agents.agent import Observation, OnProgress
+from drltrade.agents.agent import OnProgress
 from drltrade.agents.market_view import reward_scale
+from drltrade.envs.observations import Observation
 from drltrade.envs.task import Task
 from drltrade.envs.trading import TradingEnv
 from drltrade.errors import ConfigError

@@ -8,11 +8,9 @@ from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
+from drltrade.backtest.ledger import Floats
 from drltrade.envs.config import TradingConfig
-
-Floats = NDArray[np.float64]
 
 
 def buy_and_hold(close: Floats, rows: range, low: float, high: float) -> Floats:
@@ -51,9 +49,9 @@ def mean_reversion(
     return path[rows[0] : rows[-1]]
 
 
-Rule = Callable[[Floats, range, float, float], Floats]
+BaselineRule = Callable[[Floats, range, float, float], Floats]
 
-BASELINES: dict[str, Rule] = {
+BASELINES: dict[str, BaselineRule] = {
     "buy-and-hold": buy_and_hold,
     "flat": always_flat,
     "ma-cross": moving_average_cross,

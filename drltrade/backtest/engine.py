@@ -4,10 +4,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from drltrade.agents.agent import Policy, PriceTakerPolicy
-from drltrade.backtest.ledger import Ledger, Ruin
+from drltrade.backtest.ledger import Floats, Ledger, Ruin
 from drltrade.envs.config import TradingConfig
 from drltrade.envs.observations import windows
 from drltrade.envs.trading import TradingEnv
@@ -15,8 +14,6 @@ from drltrade.market.account import COST_PARTS, RUIN, Step
 from drltrade.market.kernels import replay_kernel
 from drltrade.market.simulator import ACCOUNT_FEATURES
 from drltrade.market.tensors import Market
-
-Floats = NDArray[np.float64]
 
 ENCODED_AT_ONCE = 4096
 """Windows of a period handed to an encoder in one batch; bounds the memory, not the result."""

@@ -11,6 +11,9 @@ from torch import Tensor
 
 from drltrade.market.simulator import ACCOUNT_FEATURES
 
+Observation = NDArray[np.float32]
+"""[window * F + 4]"""
+
 
 def flat_windows(features: NDArray[np.float32], window: int) -> NDArray[np.float32]:
     """[T, F] -> read-only view [T - window + 1, window * F]; row i covers bars i .. i+window-1."""

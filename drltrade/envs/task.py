@@ -47,14 +47,14 @@ class Task:
         table = feature_table(frame, config.features)
         if scaler is None:
             start, end = config.periods.train
-            inside = (table.index >= str(start)) & (table.index < _day_after(end))
-            if inside.sum() < 2:
+            learned_from = table.loc[str(start) : str(end)]  # both days belong to it
+            if len(learned_from) < 2:
                 raise ConfigError(
                     f"the train period {start} .. {end} holds no bars of {symbol} from "
                     f"{bars.source} (after warm-up they reach from {table.index[0].date()} to "
                     f"{table.index[-1].date()})"
                 )
-            scaler = Scaler.fit(table[inside])
+            scaler = Scaler.fit(learned_from)
         market = Market.build(symbol, frame, table, scaler, bars.periods_per_year)
         return Task(config, market, scaler, bars.source, bars.sha256)
 
@@ -96,9 +96,3 @@ def _only_symbol(bars: Bars, name: str) -> str:
             f"data {name!r} holds {', '.join(bars.symbols)}: set symbol to one of them"
         )
     return bars.symbols[0]
-
-
-def _day_after(day: object) -> object:
-    import pandas as pd
-
-    return pd.Timestamp(str(day)) + pd.Timedelta(days=1)

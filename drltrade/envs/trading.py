@@ -6,18 +6,15 @@ from typing import Any, SupportsFloat
 import gymnasium
 import numpy as np
 from gymnasium import spaces
-from numpy.typing import NDArray
 
 from drltrade.envs.config import TradingConfig
-from drltrade.envs.observations import flat_windows
+from drltrade.envs.observations import Observation, flat_windows
 from drltrade.envs.task import Task
 from drltrade.errors import ConfigError
 from drltrade.market.account import COST_PARTS, OBSERVED_BOUND, RUIN, SCALAR, make_rule
 from drltrade.market.rewards import log_return
 from drltrade.market.simulator import ACCOUNT_FEATURES
 from drltrade.settings import parse
-
-Observation = NDArray[np.float32]
 
 
 class TradingEnv(gymnasium.Env[Observation, Any]):
@@ -107,7 +104,8 @@ class TradingEnv(gymnasium.Env[Observation, Any]):
         self.first_row, self.last_row = self._t, self._t + self._length
         self._equity = self._cash = self._peak = self.config.initial_equity
         self._units = self._entry = self._age = 0.0
-        return self._observe(0.0, 0.0, 0.0, 0.0), self._info((0.0,) * 5, math.nan)
+        nothing = dict.fromkeys(COST_PARTS, 0.0)
+        return self._observe(0.0, 0.0, 0.0, 0.0), self._info(nothing, math.nan)
 
     def target(self, action: Any) -> float:
         """The target weight that an action stands for."""
@@ -140,8 +138,18 @@ class TradingEnv(gymnasium.Env[Observation, Any]):
         self._cash, self._units, self._equity = step.cash, step.units, step.equity
         self._entry, self._age, self._peak = standing.entry, standing.age, standing.peak
         truncated = self._t >= self.last_row and not step.ruined
-        info = self._info(step[4:9], price if step.traded else math.nan)
-        return self._observe(*standing[3:]), reward, step.ruined, truncated, info
+        costs = {
+            "commission": step.commission,
+            "fixed": step.fixed,
+            "slippage": step.slippage,
+            "borrow": step.borrow,
+            "financing": step.financing,
+        }
+        info = self._info(costs, price if step.traded else math.nan)
+        observation = self._observe(
+            standing.position, standing.unrealised, standing.tenure, standing.drawdown
+        )
+        return observation, reward, step.ruined, truncated, info
 
     def _observe(
         self, position: float, unrealised: float, tenure: float, drawdown: float
@@ -151,7 +159,7 @@ class TradingEnv(gymnasium.Env[Observation, Any]):
         observation[self._market_size :] = (position, unrealised, tenure, drawdown)
         return observation
 
-    def _info(self, costs: tuple[float, ...], fill: float) -> dict[str, Any]:
+    def _info(self, costs: dict[str, float], fill: float) -> dict[str, Any]:
         weight = self._units * self._close[self._t] / self._equity
         return {
             "time": self._times[self._t],
@@ -159,6 +167,6 @@ class TradingEnv(gymnasium.Env[Observation, Any]):
             "cash": self._cash,
             "holdings": np.array([self._units]),
             "weights": np.array([weight]),
-            "costs": dict(zip(COST_PARTS, costs, strict=True)),
+            "costs": costs,
             "fills": np.array([fill]),
         }
