@@ -12,7 +12,10 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
 
-ENTRY_POINTS = {"drltrade/Trading-v0": "drltrade.envs.trading:TradingEnv"}
+ENTRY_POINTS = {
+    "drltrade/Trading-v0": "drltrade.envs.trading:TradingEnv",
+    "drltrade/Portfolio-v0": "drltrade.envs.portfolio:PortfolioEnv",
+}
 
 
 def register() -> None:

@@ -83,11 +83,11 @@ class DQN:
         Raises:
             ConfigError: the environment's action is continuous.
         """
-        positions = task.config.discrete_positions
+        positions = task.trading.discrete_positions
         if positions is None:
             raise ConfigError(
                 "dqn chooses among listed positions, but the environment sets position_range = "
-                f"{list(task.config.position_range or ())}: set positions instead, or take ppo"
+                f"{list(task.trading.position_range or ())}: set positions instead, or take ppo"
             )
         self.config, self.device, self._generator = config, generator.device, generator
         self._shape = task.observation_size

@@ -15,7 +15,7 @@ from pydantic import Field, PositiveInt
 from torch import Tensor, nn
 
 from drltrade.agents.activations import ACTIVATIONS
-from drltrade.market.simulator import ACCOUNT_FEATURES
+from drltrade.market.standing import account_features
 from drltrade.settings import Settings
 
 
@@ -77,7 +77,7 @@ class Tower(nn.Module):
     def __init__(self, config: NetworkConfig, outputs: int) -> None:
         super().__init__()
         activation = ACTIVATIONS[config.activation]
-        self.account = nn.Linear(ACCOUNT_FEATURES, config.hidden[0], bias=False)
+        self.account = nn.Linear(account_features(1), config.hidden[0], bias=False)
         layers: list[nn.Module] = [activation()]
         for width, next_width in zip(config.hidden[:-1], config.hidden[1:], strict=True):
             layers += [nn.Linear(width, next_width), activation()]

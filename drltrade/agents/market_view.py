@@ -52,10 +52,12 @@ class MarketView:
 def reward_scale(task: Task) -> float:
     """Standard deviation of the asset's log return per bar over the train period.
 
+    Of several assets: that of their equally weighted portfolio.
+
     Rewards divided by it are of order one for any asset and bar length, which keeps one learning
     rate good for all of them.
     """
     rows = task.rows("train")
     close = torch.from_numpy(task.market.close[rows[0] : rows[-1] + 1])
-    scale = float(torch.log(close).diff().std())
+    scale = float(torch.log(close).diff(dim=0).mean(1).std())
     return scale if scale > 0 else 1.0

@@ -103,7 +103,7 @@ class PPO:
         )
         self._view = MarketView(task, self._simulator)
         self._scale = reward_scale(task) if config.normalize_reward else 1.0
-        network = ActorCritic(config.network, self._shape, make_head(task.config))
+        network = ActorCritic(config.network, self._shape, make_head(task.trading))
         cpu = torch.Generator().manual_seed(generator.initial_seed())
         initialise(network, cpu)
         nn.init.orthogonal_(network.critic.head.weight, 1.0, cpu)

@@ -6,7 +6,8 @@ import torch
 from torch import Tensor
 
 from drltrade.agents.returns import n_step_return
-from drltrade.market.simulator import ACCOUNT_FEATURES, Transition
+from drltrade.market.simulator import Transition
+from drltrade.market.standing import account_features
 
 
 class Batch(NamedTuple):
@@ -36,7 +37,7 @@ class Replay:
         self._reward = torch.zeros(shape, device=device)
         self._terminated = torch.zeros(shape, dtype=torch.bool, device=device)
         self._done = torch.zeros(shape, dtype=torch.bool, device=device)
-        self._account = torch.zeros((*shape, ACCOUNT_FEATURES), device=device)
+        self._account = torch.zeros((*shape, account_features(1)), device=device)
         self._next_account = torch.zeros_like(self._account)
         self._written = 0
 

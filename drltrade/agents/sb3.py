@@ -11,9 +11,9 @@ from torch import Tensor
 
 from drltrade.agents.agent import OnProgress
 from drltrade.agents.market_view import reward_scale
+from drltrade.envs.make import face
 from drltrade.envs.observations import Observation
 from drltrade.envs.task import Task
-from drltrade.envs.trading import TradingEnv
 from drltrade.errors import ConfigError
 from drltrade.settings import Settings
 
@@ -80,7 +80,7 @@ class SB3Agent:
         self._scale = scale
 
         def make() -> gymnasium.Env[Observation, Any]:
-            env = TradingEnv(task, period="train")
+            env = face(task)(task, period="train")
             return gymnasium.wrappers.TransformReward(env, lambda reward: float(reward) / scale)
 
         default = "MlpLstmPolicy" if RECURRENT in config.algorithm else "MlpPolicy"

@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 
 from drltrade.backtest.ledger import Floats
-from drltrade.envs.config import TradingConfig
+from drltrade.envs.config import PortfolioConfig, TradingConfig
+from drltrade.market.tensors import Market
 
 
 def buy_and_hold(close: Floats, rows: range, low: float, high: float) -> Floats:
@@ -59,28 +60,60 @@ BASELINES: dict[str, BaselineRule] = {
 }
 
 
-def baseline_targets(name: str, close: Floats, rows: range, config: TradingConfig) -> Floats:
-    """[T] targets of the rule `name`, within the positions that the environment allows."""
-    low, high = max(config.lowest_position, -1.0), min(config.highest_position, 1.0)
-    return BASELINES[name](close, rows, low, high)
+def baseline_targets(
+    name: str, market: Market, rows: range, config: TradingConfig | PortfolioConfig
+) -> Floats:
+    """[T, N] targets of the rule `name`, within the positions that the environment allows.
+
+    In a portfolio each asset gets an equal share of the equity, and the rule decides on each share;
+    what is bought and held is bought once and drifts.
+    """
+    low, high, n = *_bounds(config), market.assets
+    if n > 1 and name == "buy-and-hold":
+        fills = np.isfinite(market.tape("next_open")[rows[0] : rows[-1], :n])
+        first = fills & (np.cumsum(fills, axis=0) == 1)
+        return np.where(first, high / n, np.nan)
+    columns = [BASELINES[name](market.close[:, i], rows, low, high) for i in range(n)]
+    return np.stack(columns, axis=1) / n
+
+
+def _bounds(config: TradingConfig | PortfolioConfig) -> tuple[float, float]:
+    """Lowest and highest weight, of at most the whole equity."""
+    if isinstance(config, PortfolioConfig):
+        most = min(config.gross_limit, 1.0)
+        return (0.0 if config.long_only else -most), most
+    return max(config.lowest_position, -1.0), min(config.highest_position, 1.0)
 
 
 def random_targets(
-    steps: int, turnover: float, config: TradingConfig, generator: np.random.Generator
-) -> Floats:
-    """A path of random positions that trades as much as a given strategy.
+    steps: int, assets: int, turnover: float, config: TradingConfig | PortfolioConfig,
+    generator: np.random.Generator,
+) -> Floats:  # fmt: skip
+    """[T, N] a path of random positions that trades as much as a given strategy.
 
     At each bar it moves, with the probability that makes its expected turnover equal `turnover`,
-    to another of the allowed positions (a continuous range: of 21 evenly spaced ones).
+    to another of the allowed positions (a continuous range: of 21 evenly spaced ones). In a
+    portfolio each asset does, in its share of the equity.
 
     Args:
         steps: T.
+        assets: N.
         turnover: mean |traded value| / equity per bar to be matched.
         config: which positions are allowed.
         generator: draws the path.
     """
-    low, high = config.lowest_position, config.highest_position
-    positions = np.array(config.discrete_positions or np.linspace(low, high, 21))
+    if isinstance(config, TradingConfig):
+        low, high = config.lowest_position, config.highest_position
+        positions = np.array(config.discrete_positions or np.linspace(low, high, 21))
+    else:
+        positions = np.linspace(*_bounds(config), 21)
+    paths = [_random_path(steps, turnover, positions, generator) for _ in range(assets)]
+    return np.stack(paths, axis=1) / assets
+
+
+def _random_path(
+    steps: int, turnover: float, positions: Floats, generator: np.random.Generator
+) -> Floats:
     distance = np.abs(positions[:, None] - positions).sum() / (
         len(positions) * (len(positions) - 1)
     )

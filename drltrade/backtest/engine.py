@@ -1,5 +1,6 @@
-"""Run a policy, or a path of targets, over a period."""
+"""Run a policy, or a path of orders, over a period."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -7,29 +8,37 @@ import torch
 
 from drltrade.agents.agent import Policy, PriceTakerPolicy
 from drltrade.backtest.ledger import Floats, Ledger, Ruin
-from drltrade.envs.config import TradingConfig
 from drltrade.envs.observations import windows
+from drltrade.envs.portfolio import PortfolioEnv
 from drltrade.envs.trading import TradingEnv
-from drltrade.market.account import COST_PARTS, RUIN, Step
-from drltrade.market.kernels import replay_kernel
-from drltrade.market.simulator import ACCOUNT_FEATURES
+from drltrade.market.paths import BLOCKS, COLUMNS, replay_kernel
+from drltrade.market.simulator import Rules
+from drltrade.market.standing import account_features
+from drltrade.market.state import COST_PARTS
 from drltrade.market.tensors import Market
 
 ENCODED_AT_ONCE = 4096
 """Windows of a period handed to an encoder in one batch; bounds the memory, not the result."""
 
 
-def decide(policy: Policy, env: TradingEnv) -> tuple[Floats, float]:
+def hold(steps: int, assets: int) -> Floats:
+    """[T, 2 N] orders that keep everything: no target (NaN), no amount."""
+    return np.concatenate((np.full((steps, assets), np.nan), np.zeros((steps, assets))), axis=1)
+
+
+def decide(policy: Policy, env: TradingEnv | PortfolioEnv) -> tuple[Floats, float]:
     """Play one episode of `env`, greedily.
 
     Returns:
-        The targets [T] that the policy asked for, one per bar of the episode (NaN after an early
-        end), and the episode's log return.
+        The orders [T, 2 N] that the policy gave (targets, then amounts), one row per bar of the
+        episode (holding after an early end), and the log return of the account.
     """
     observation, _ = env.reset()
-    rows = range(env.first_row, env.last_row)
-    targets = np.full(len(rows), np.nan)
-    total, state = 0.0, None
+    episode = env.episode
+    rows = range(episode.first_row, episode.last_row)
+    orders = hold(len(rows), env.task.market.assets)
+    seen = account_features(env.task.market.assets)
+    state, equity = None, episode.rules.initial_equity
     embeddings = None
     if isinstance(policy, PriceTakerPolicy):
         window = env.config.window
@@ -41,61 +50,72 @@ def decide(policy: Policy, env: TradingEnv) -> tuple[Floats, float]:
     for step in range(len(rows)):
         action: Any
         if embeddings is not None:
-            account = torch.from_numpy(observation[-ACCOUNT_FEATURES:])
+            account = torch.from_numpy(observation[-seen:])
             action = policy.decide(embeddings[step], account)  # type: ignore[attr-defined]
         else:
             action, state = policy.act(observation, state)
-        targets[step] = env.target(action)
-        observation, reward, terminated, truncated, _ = env.step(action)
-        total += float(reward)
+        observation, _, terminated, truncated, info = env.step(action)
+        orders[step] = episode.orders[0]
+        equity = info["equity"]
         if terminated or truncated:
             break
-    return targets, total
+    return orders, math.log(equity / episode.rules.initial_equity)
 
 
-def replay(targets: Floats, market: Market, rows: range, config: TradingConfig) -> Ledger:
-    """The ledger of an account that follows `targets`.
+def replay(orders: Floats, market: Market, rows: range, rules: Rules) -> Ledger:
+    """The ledger of an account that follows `orders`.
 
     Args:
-        targets: [T] weight decided at the close of each of `rows` but the last; NaN holds.
+        orders: [T, N] target weights decided at the close of each of `rows` but the last (NaN
+            holds); or [T, 2 N], targets and then units to buy. For one asset also [T].
         market: the bars.
         rows: T + 1 of them.
-        config: costs, fill rule and initial equity.
+        rules: costs, fill rule and initial equity.
     """
-    first, last = rows[0], rows[-1]
-    if len(targets) != last - first:
-        raise ValueError(f"{len(targets)} targets for {last - first} decisions")
-    price = market.fill_price(config.fill)[first:last]
-    close = market.close[first : last + 1]
-    table = replay_kernel(config.fill)(
-        np.ascontiguousarray(targets, dtype=np.float64), price, close, market.years[first:last],
-        config.initial_equity, RUIN * config.initial_equity, config.costs.rates(),
+    first, last, n = rows[0], rows[-1], market.assets
+    orders = np.asarray(orders, np.float64).reshape(len(orders), -1)
+    if len(orders) != last - first:
+        raise ValueError(f"{len(orders)} orders for {last - first} decisions")
+    if orders.shape[1] == n:
+        orders = np.concatenate((orders, np.zeros_like(orders)), axis=1)
+    columns = np.zeros((len(COLUMNS), len(orders)))
+    blocks = np.zeros((len(BLOCKS), len(orders), n))
+    tape = market.tape(rules.plan.fill)[first:last]
+    replay_kernel(rules.plan)(
+        tape, rules.terms.table(n), np.ascontiguousarray(orders), columns, blocks,
+        rules.initial_equity, rules.floor,
     )  # fmt: skip
-    step = Step(*table)
-    equity = np.concatenate(([config.initial_equity], step.equity))
+    path, by_asset = (
+        dict(zip(COLUMNS, columns, strict=True)),
+        dict(zip(BLOCKS, blocks, strict=True)),
+    )
+    equity = np.concatenate(([rules.initial_equity], path["equity"]))
 
     def after(values: Floats, start: float = 0.0) -> Floats:
-        return np.concatenate(([start], values))
+        return np.concatenate((np.full_like(values[:1], start), values))
 
+    traded, exits = by_asset["traded"], by_asset["exit_units"]
     return Ledger(
-        symbols=(market.symbol,),
+        symbols=market.symbols,
         times=market.times[first : last + 1],
-        close=close[:, None],
-        units=after(step.units)[:, None],
-        fill_price=after(np.where(step.traded != 0.0, price, np.nan), np.nan)[:, None],
-        cash=after(step.cash, config.initial_equity),
+        close=market.close[first : last + 1],
+        units=after(by_asset["units"]),
+        fill_price=after(np.where(traded != 0.0, tape[:, :n], np.nan), np.nan),
+        exit_units=after(exits),
+        exit_price=after(np.where(exits != 0.0, by_asset["exit_price"], np.nan), np.nan),
+        cash=after(path["cash"], rules.initial_equity),
         equity=equity,
-        turnover=after(np.abs(step.traded) / equity[:-1]),
-        costs={part: after(getattr(step, part)) for part in COST_PARTS},
-        targets=np.append(targets, np.nan)[:, None],
-        fill=config.fill,
+        turnover=after(path["turnover"] / equity[:-1]),
+        costs={part: after(path[part]) for part in COST_PARTS},
+        targets=np.concatenate((orders[:, :n], np.full((1, n), np.nan))),
+        fill=rules.plan.fill,
         periods_per_year=market.periods_per_year,
-        ruin=_ruin(step),
+        ruin=_ruin(path["ruined"], path["forgiven"]),
     )
 
 
-def _ruin(step: Step) -> Ruin | None:
-    if not step.ruined.any():
+def _ruin(ruined: Floats, forgiven: Floats) -> Ruin | None:
+    if not ruined.any():
         return None
-    t = int(np.argmax(step.ruined))
-    return Ruin(row=t + 1, units=step.liquidated[t : t + 1], forgiven=float(step.forgiven[t]))
+    t = int(np.argmax(ruined))
+    return Ruin(row=t + 1, forgiven=float(forgiven[t]))

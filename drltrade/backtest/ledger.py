@@ -16,8 +16,6 @@ class Ruin:
 
     row: int
     """Of the ledger."""
-    units: Floats
-    """[N] shares held after that row's fill and given up at its close."""
     forgiven: float
     """Money owed beyond what the account had; so its losses exceed the fall of its equity."""
 
@@ -39,14 +37,20 @@ class Ledger:
     """[T + 1, N] shares held at the close, negative when short."""
     fill_price: Floats
     """[T + 1, N] price before slippage at which an order filled in this row; NaN where none did."""
+    exit_units: Floats
+    """[T + 1, N] shares closed in this row without an order: by stop-loss, take-profit, margin
+    call, ruin or delisting; negative when short."""
+    exit_price: Floats
+    """[T + 1, N] price before slippage at which; NaN where none were."""
     cash: Floats
     """[T + 1] money, negative when borrowed."""
     equity: Floats
     """[T + 1] cash + sum(units * close), money."""
     turnover: Floats
-    """[T + 1] sum(|traded value|) / equity before the trade."""
+    """[T + 1] sum(|value exchanged|) / equity at the close before."""
     costs: Mapping[str, Floats]
-    """Part -> [T + 1] money paid in this row: commission, fixed, slippage, borrow, financing."""
+    """Part -> [T + 1] money paid in this row (see `market.state.COST_PARTS`); interest and funding
+    are negative where they were received."""
     targets: Floats
     """[T + 1, N] weight decided at the close of the row; NaN holds. The last row has none."""
     fill: str

@@ -1,17 +1,19 @@
 """What an env preset says: the keys of `envs/*.toml` and the keywords of `gymnasium.make`."""
 
 import itertools
+from collections.abc import Mapping
 from datetime import date
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, field_serializer, field_validator, model_validator
 
 from drltrade.errors import ConfigError
 from drltrade.features.table import parse_feature
-from drltrade.market.account import Fill
-from drltrade.market.costs import Costs
-from drltrade.market.rewards import Reward
-from drltrade.settings import Settings
+from drltrade.market.costs import MOST_LEVERAGE, Bracket, Costs, Margin, market_rules
+from drltrade.market.reward_spec import parse_reward
+from drltrade.market.simulator import Rules, Starts
+from drltrade.market.terms import Fill
+from drltrade.settings import Settings, parse
 
 PeriodName = Literal["train", "validation", "test", "all"]
 Span = tuple[date, date]
@@ -31,6 +33,10 @@ DEFAULT_FEATURES = (
     "weekday()",
     "month()",
 )
+
+
+DEFAULT_SYMBOLS = ("AAPL", "MSFT", "IBM", "GOOG")
+"""Of us5. Facebook came to the market when these data were nearly over."""
 
 
 class Periods(Settings):
@@ -66,29 +72,34 @@ class Periods(Settings):
         return span
 
 
-class TradingConfig(Settings):
-    """A market for one account in one asset."""
+class MarketConfig(Settings):
+    """What every market environment is told."""
 
     description: str = ""
     data: str = Field("sp500", description="name of an embedded data set, or a CSV or parquet file")
-    symbol: str | None = Field(None, description="which of the data's symbols; None: its only one")
     periods: Periods = Periods()
     period: PeriodName = Field("train", description="which period the environment plays")
     features: tuple[str, ...] = Field(DEFAULT_FEATURES, description="see `drltrade envs features`")
     window: int = Field(10, ge=1, description="bars of features in an observation")
-    positions: tuple[float, ...] | None = Field(
-        None, description="discrete actions: the target weights; default [-1, 0, 1]"
-    )
-    position_range: tuple[float, float] | None = Field(
-        None, description="continuous action: lowest and highest target weight"
-    )
     fill: Fill = Field("next_open", description="when and where an order fills")
-    reward: Reward = "log_return"
-    costs: Costs = Costs()
-    initial_equity: float = Field(100_000.0, gt=0, description="money")
-    episode_length: int | None = Field(
-        252, ge=1, description="bars of a training episode, from a random start; None: all of it"
+    reward: Any = Field(
+        "log_return", description="a reward, or a table of rewards and their weights"
     )
+    costs: Costs = Costs()
+    margin: Margin = Margin()
+    bracket: Bracket = Bracket()
+    initial_equity: float = Field(100_000.0, gt=0, description="money")
+    episode_length: int | tuple[int, int] | None = Field(
+        252,
+        description="bars of a training episode, or their bounds, from a random start; None: all",
+    )
+    starts: Starts = Field(
+        "uniform", description="random starts: anywhere, or block by block of the period in turn"
+    )
+
+    def rules(self, symbols: tuple[str, ...], delistings: bool = False) -> Rules:
+        """What an account is played by."""
+        raise NotImplementedError
 
     @field_validator("features")
     @classmethod
@@ -97,32 +108,191 @@ class TradingConfig(Settings):
             parse_feature(text)
         return declared
 
+    @field_validator("reward")
+    @classmethod
+    def _a_reward(cls, declared: Any) -> Any:
+        parse_reward(declared)
+        return declared
+
+    @field_serializer("reward", when_used="json")
+    def _by_name(self, declared: Any) -> Any:
+        names = declared if isinstance(declared, Mapping) else [declared]
+        if not all(isinstance(name, str) for name in names):
+            raise ConfigError(
+                "reward is a Python function: to be written down it needs its name, such as "
+                '"package.module:function" or "file.py:function"'
+            )
+        return declared
+
+    @field_validator("episode_length")
+    @classmethod
+    def _some_bars(cls, length: int | tuple[int, int] | None) -> int | tuple[int, int] | None:
+        bounds = length if isinstance(length, tuple) else (length or 1, length or 1)
+        if not 1 <= bounds[0] <= bounds[1]:
+            raise ValueError(f"episode_length = {length}: at least 1, or [shortest, longest]")
+        return length
+
+
+class TradingConfig(MarketConfig):
+    """A market for one account in one asset."""
+
+    kind: Literal["trading"] = "trading"
+    symbol: str | None = Field(None, description="which of the data's symbols; None: its only one")
+    train_symbols: tuple[str, ...] | None = Field(
+        None, description="symbols to train on, one an episode; None: symbol alone"
+    )
+    positions: tuple[float, ...] | None = Field(
+        None, description="discrete actions: the target weights; default [-1, 0, 1]"
+    )
+    position_range: tuple[float, float] | None = Field(
+        None, description="continuous action: lowest and highest target weight"
+    )
+    order_units: float | None = Field(
+        None, gt=0,
+        description="actions sell, hold and buy, of so many units, within position_range ([0, 1])",
+    )  # fmt: skip
+
     @model_validator(mode="after")
     def _one_kind_of_action(self) -> "TradingConfig":
-        if self.positions is not None and self.position_range is not None:
-            raise ValueError("set either positions (discrete) or position_range (continuous)")
+        if self.positions is not None and (self.position_range or self.order_units) is not None:
+            raise ValueError(
+                "set either positions (discrete), position_range (continuous) or order_units "
+                "(amounts)"
+            )
         if self.positions is not None and len(set(self.positions)) < max(2, len(self.positions)):
             raise ValueError(f"positions = {list(self.positions)}: at least two, each once")
         if self.position_range is not None and self.position_range[0] >= self.position_range[1]:
             raise ValueError(f"position_range = {list(self.position_range)}: [low, high] needed")
-        largest = max(abs(self.lowest_position), abs(self.highest_position))
-        if largest > 10:
-            raise ValueError(f"a position of {largest:g} times equity; at most 10 is allowed")
+        if self.largest_position > MOST_LEVERAGE:
+            raise ValueError(
+                f"a position of {self.largest_position:g} times equity; at most "
+                f"{MOST_LEVERAGE:g} is allowed"
+            )
+        _check_margin(self.margin, self.largest_position, "a position")
         return self
 
     @property
     def discrete_positions(self) -> tuple[float, ...] | None:
-        """The target weights by action, or None where the action is continuous."""
-        if self.position_range is not None:
+        """The target weights by action, or None where actions are no such list."""
+        if self.position_range is not None or self.order_units is not None:
             return None
         return self.positions or (-1.0, 0.0, 1.0)
 
     @property
     def lowest_position(self) -> float:
         """The most short (or least long) target that an action can ask for."""
-        return min(self.discrete_positions or self.position_range or ())
+        return min(self.discrete_positions or self.position_range or (0.0, 1.0))
 
     @property
     def highest_position(self) -> float:
         """The longest target that an action can ask for."""
-        return max(self.discrete_positions or self.position_range or ())
+        return max(self.discrete_positions or self.position_range or (0.0, 1.0))
+
+    @property
+    def largest_position(self) -> float:
+        """The largest absolute weight."""
+        return max(abs(self.lowest_position), abs(self.highest_position))
+
+    def rules(self, symbols: tuple[str, ...] = ("",), delistings: bool = False) -> Rules:
+        """What an account is played by."""
+        plan, terms = market_rules(
+            [self.costs],
+            self.margin,
+            self.bracket,
+            fill=self.fill,
+            bounds=(self.lowest_position, self.highest_position),
+            gross=self.largest_position,
+            amounts=self.order_units is not None,
+            delistings=delistings,
+        )
+        return Rules(plan, terms, self.initial_equity, self.reward)
+
+
+class PortfolioConfig(MarketConfig):
+    """A market for one account in many assets."""
+
+    kind: Literal["portfolio"] = "portfolio"
+    periods: Periods = Periods(
+        train=(date(2005, 1, 1), date(2009, 12, 31)),
+        validation=(date(2010, 1, 1), date(2010, 12, 31)),
+        test=(date(2011, 1, 1), date(2013, 3, 1)),
+    )
+    data: str = Field("us5", description="name of an embedded data set, or a CSV or parquet file")
+    symbols: tuple[str, ...] | None = Field(
+        default_factory=lambda fields: DEFAULT_SYMBOLS if fields.get("data") == "us5" else None,
+        description="which of the data's symbols; default: all (of us5: all but FB)",
+    )
+    asset_costs: Mapping[str, Costs] = Field(
+        default_factory=dict, description="costs of single symbols, in place of costs"
+    )
+    long_only: bool = Field(False, description="no weight below 0")
+    gross_limit: float = Field(
+        1.0, gt=0, le=MOST_LEVERAGE, description="largest sum of absolute target weights"
+    )
+
+    @model_validator(mode="after")
+    def _within_margin(self) -> "PortfolioConfig":
+        if self.symbols is not None and (
+            len(self.symbols) < 2 or len(set(self.symbols)) < len(self.symbols)
+        ):
+            raise ValueError(f"symbols = {list(self.symbols)}: at least two, each once")
+        for key in ("financing_rate", "interest_rate"):
+            for symbol, costs in self.asset_costs.items():
+                if getattr(costs, key) != getattr(self.costs, key):
+                    raise ValueError(f"asset_costs.{symbol}.{key}: cash has one rate; set costs")
+        _check_margin(self.margin, self.gross_limit, "gross_limit")
+        return self
+
+    def rules(self, symbols: tuple[str, ...], delistings: bool = False) -> Rules:
+        """What an account is played by.
+
+        Raises:
+            ConfigError: costs for a symbol that is not traded.
+        """
+        if unknown := set(self.asset_costs) - set(symbols):
+            raise ConfigError(
+                f"asset_costs for {', '.join(sorted(unknown))}; traded are {', '.join(symbols)}"
+            )
+        plan, terms = market_rules(
+            [self.asset_costs.get(symbol, self.costs) for symbol in symbols],
+            self.margin,
+            self.bracket,
+            fill=self.fill,
+            bounds=(0.0 if self.long_only else -self.gross_limit, self.gross_limit),
+            gross=self.gross_limit,
+            delistings=delistings,
+        )
+        return Rules(plan, terms, self.initial_equity, self.reward)
+
+
+CONFIGS: dict[str, type[TradingConfig] | type[PortfolioConfig]] = {
+    "trading": TradingConfig,
+    "portfolio": PortfolioConfig,
+}
+"""By the key `kind` of a preset."""
+
+
+def parse_env(values: Mapping[str, Any], where: str) -> TradingConfig | PortfolioConfig:
+    """Validate an env preset.
+
+    Raises:
+        ConfigError: as `settings.parse`, or `kind` is unknown.
+    """
+    kind = values.get("kind", "trading")
+    if kind not in CONFIGS:
+        raise ConfigError(f"{where}: kind = {kind!r} is unknown; allowed: {', '.join(CONFIGS)}")
+    return parse(CONFIGS[kind], values, where)
+
+
+def _check_margin(margin: Margin, largest: float, what: str) -> None:
+    limit = margin.gross_limit
+    if limit is not None and largest > limit:
+        raise ValueError(
+            f"{what} of {largest:g} times equity is more than margin.leverage or margin.initial "
+            f"allows ({limit:g})"
+        )
+    if margin.maintenance * largest >= 1.0:
+        raise ValueError(
+            f"margin.maintenance = {margin.maintenance:g} liquidates {what} of {largest:g} times "
+            "equity at once"
+        )

@@ -1,7 +1,8 @@
 """An observation: a window of features, oldest bar first, then the account.
 
-Flat float32 of window * F + 4 numbers. The market's part depends on the time index alone, so
-agents that know this keep indices and gather the windows when they need them (`windows`).
+Flat float32 of window * F + A numbers, where an account of N assets has A = 3 N + 1. The market's
+part depends on the time index alone, so agents that know this keep indices and gather the windows
+when they need them (`windows`).
 """
 
 import numpy as np
@@ -9,10 +10,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from drltrade.market.simulator import ACCOUNT_FEATURES
-
 Observation = NDArray[np.float32]
-"""[window * F + 4]"""
+"""[window * F + A]"""
 
 
 def flat_windows(features: NDArray[np.float32], window: int) -> NDArray[np.float32]:
@@ -33,8 +32,9 @@ def windows(features: Tensor, window: int) -> Tensor:
 
 
 def split(observation: NDArray[np.float32], shape: tuple[int, int]) -> tuple[Tensor, Tensor]:
-    """Flat observations [..., window * F + 4] -> (windows [..., window, F], account [..., 4])."""
+    """Flat observations [..., window * F + A] -> (windows [..., window, F], account [..., A])."""
     tensor = torch.from_numpy(observation)
-    market = tensor[..., :-ACCOUNT_FEATURES]
+    size = shape[0] * shape[1]
+    market = tensor[..., :size]
     market = market.reshape(*market.shape[:-1], *shape)
-    return market, tensor[..., -ACCOUNT_FEATURES:]
+    return market, tensor[..., size:]

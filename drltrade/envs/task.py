@@ -1,25 +1,32 @@
 """A market made ready for an agent: bars, features, a scaler fitted on the train period alone."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from functools import cached_property
 
+import numpy as np
+import pandas as pd
 import torch
+from numpy.typing import NDArray
 
 from drltrade.data.bars import Bars
 from drltrade.data.catalog import load_bars
-from drltrade.envs.config import PeriodName, TradingConfig
-from drltrade.errors import ConfigError
+from drltrade.envs.config import MarketConfig, PeriodName, PortfolioConfig, TradingConfig
+from drltrade.errors import ConfigError, DataError
 from drltrade.features.scaling import Scaler
 from drltrade.features.table import feature_table
-from drltrade.market.simulator import Simulator
+from drltrade.market.simulator import Rules, Simulator
 from drltrade.market.tensors import Market
+
+TRADED = "traded"
+"""The last feature of each asset of a portfolio: 1 where it traded in the bar, else 0."""
 
 
 @dataclass(frozen=True)
 class Task:
     """One env preset on one data set. Every environment and simulator of a run shares it."""
 
-    config: TradingConfig
+    config: TradingConfig | PortfolioConfig
     market: Market
     scaler: Scaler
     source: str
@@ -29,7 +36,10 @@ class Task:
 
     @staticmethod
     def build(
-        config: TradingConfig, *, bars: Bars | None = None, scaler: Scaler | None = None
+        config: TradingConfig | PortfolioConfig,
+        *,
+        bars: Bars | None = None,
+        scaler: Scaler | None = None,
     ) -> "Task":
         """Load the bars, compute the features and scale them.
 
@@ -42,20 +52,28 @@ class Task:
             ConfigError, DataError: see the modules called.
         """
         bars = bars or load_bars(config.data)
-        symbol = config.symbol or _only_symbol(bars, config.data)
-        frame = bars.frame(symbol)
-        table = feature_table(frame, config.features)
-        if scaler is None:
-            start, end = config.periods.train
-            learned_from = table.loc[str(start) : str(end)]  # both days belong to it
-            if len(learned_from) < 2:
-                raise ConfigError(
-                    f"the train period {start} .. {end} holds no bars of {symbol} from "
-                    f"{bars.source} (after warm-up they reach from {table.index[0].date()} to "
-                    f"{table.index[-1].date()})"
+        symbols = _symbols(config, bars)
+        frames = {symbol: bars.frame(symbol) for symbol in symbols}
+        tables = {symbol: feature_table(frames[symbol], config.features) for symbol in symbols}
+        learned_from = symbols
+        if isinstance(config, TradingConfig):
+            learned_from = config.train_symbols or symbols
+        scaler = scaler or _fitted({s: tables[s] for s in learned_from}, config, bars.source)
+        scaled = {
+            symbol: pd.DataFrame(scaler.transform(table), table.index, table.columns)
+            for symbol, table in tables.items()
+        }
+        if isinstance(config, PortfolioConfig):
+            market = _panel(frames, scaled, bars.periods_per_year)
+        else:
+            each = [
+                Market.build(
+                    {symbol: frames[symbol].loc[table.index]}, pd.DatetimeIndex(table.index),
+                    table.to_numpy(np.float32), tuple(table.columns), bars.periods_per_year,
                 )
-            scaler = Scaler.fit(learned_from)
-        market = Market.build(symbol, frame, table, scaler, bars.periods_per_year)
+                for symbol, table in scaled.items()
+            ]  # fmt: skip
+            market = each[0] if len(each) == 1 else Market.joined(each)
         return Task(config, market, scaler, bars.source, bars.sha256)
 
     @cached_property
@@ -63,9 +81,40 @@ class Task:
         """(window, features): the shape of the market's part of an observation."""
         return self.config.window, len(self.market.columns)
 
+    @property
+    def trading(self) -> TradingConfig:
+        """The preset of a market for one asset.
+
+        Raises:
+            ConfigError: it is a portfolio's, or its orders are for amounts.
+        """
+        if not isinstance(self.config, TradingConfig) or self.config.order_units is not None:
+            raise ConfigError(
+                "the native agents choose a position in one asset: the environment needs positions "
+                'or position_range (kind = "portfolio" and order_units are for '
+                "stable-baselines3's algorithms, such as sb3:PPO)"
+            )
+        return self.config
+
+    @cached_property
+    def rules(self) -> Rules:
+        """What an account is played by."""
+        return self.config.rules(self.market.symbols, bool(self.market.ended.any()))
+
     def rows(self, period: PeriodName) -> range:
         """The bars of a period at whose close a decision can be made, plus the last."""
         return self.market.period(*self.config.periods.span(period), self.config.window - 1)
+
+    def spans(self, period: PeriodName) -> tuple[range, ...]:
+        """The rows that episodes of a period are drawn from: several instruments' in training."""
+        config = self.config
+        if period != "train" or isinstance(config, PortfolioConfig) or not config.train_symbols:
+            return (self.rows(period),)
+        numbers = range(len(self.market.spans or (0,)))
+        if config.symbol not in (None, *config.train_symbols):
+            numbers = numbers[1:]
+        dates, history = self.config.periods.span(period), self.config.window - 1
+        return tuple(self.market.period(*dates, history, number) for number in numbers)
 
     def simulator(
         self,
@@ -73,26 +122,84 @@ class Task:
         generator: torch.Generator,
         *,
         period: PeriodName = "train",
-        episode_length: int | None = None,
+        episode_length: int | tuple[int, int] | None = None,
     ) -> Simulator:
         """A batch of accounts on the device of `generator`."""
-        config = self.config
         return Simulator(
             self.market,
-            rows=self.rows(period),
+            self.rules,
+            spans=self.spans(period),
             n_envs=n_envs,
-            rates=config.costs.rates(),
-            fill=config.fill,
-            initial_equity=config.initial_equity,
             episode_length=episode_length,
             device=generator.device,
             generator=generator,
+            starts=self.config.starts,
         )
 
 
-def _only_symbol(bars: Bars, name: str) -> str:
-    if len(bars.symbols) > 1:
+def _symbols(config: MarketConfig, bars: Bars) -> tuple[str, ...]:
+    """The symbols to be loaded; of one asset and its fellows in training, the one first."""
+    if isinstance(config, PortfolioConfig):
+        symbols = config.symbols or bars.symbols
+        if len(symbols) < 2:
+            raise ConfigError(
+                f"data {config.data!r} holds {', '.join(symbols)} alone; a portfolio needs two"
+            )
+        return symbols
+    assert isinstance(config, TradingConfig)
+    trained = config.train_symbols or ()
+    symbol = config.symbol or (trained[0] if trained else None)
+    if symbol is None and len(bars.symbols) > 1:
         raise ConfigError(
-            f"data {name!r} holds {', '.join(bars.symbols)}: set symbol to one of them"
+            f"data {config.data!r} holds {', '.join(bars.symbols)}: set symbol to one of them"
         )
-    return bars.symbols[0]
+    symbol = symbol or bars.symbols[0]
+    return (symbol, *(other for other in trained if other != symbol))
+
+
+def _fitted(tables: Mapping[str, pd.DataFrame], config: MarketConfig, source: str) -> Scaler:
+    """A scaler of the train period's rows of all `tables` together."""
+    start, end = config.periods.train
+    parts = [table.loc[str(start) : str(end)] for table in tables.values()]  # both days belong
+    learned_from = pd.concat(parts)
+    if len(learned_from) < 2:
+        names, table = ", ".join(tables), next(iter(tables.values()))
+        raise ConfigError(
+            f"the train period {start} .. {end} holds no bars of {names} from {source} (after "
+            f"warm-up they reach from {table.index[0].date()} to {table.index[-1].date()})"
+        )
+    return Scaler.fit(learned_from)
+
+
+def _panel(
+    frames: Mapping[str, pd.DataFrame],
+    tables: Mapping[str, pd.DataFrame],
+    periods_per_year: float,
+) -> Market:
+    """All assets side by side; each can be traded from the first bar that has its features."""
+    times = sorted(set().union(*(table.index for table in tables.values())))
+    index = pd.DatetimeIndex(times)
+    market = Market.build(
+        {symbol: frames[symbol].loc[tables[symbol].index[0] :] for symbol in frames},
+        index, np.empty((len(index), 0), np.float32), (), periods_per_year,
+    )  # fmt: skip
+    blocks, columns = [], []
+    for number, (symbol, table) in enumerate(tables.items()):
+        # What is known of an asset that does not trade is what was known last; before, nothing: 0.
+        values = table.reindex(index).ffill().fillna(0.0).to_numpy(np.float32)
+        traded = market.tradable[:, number]
+        _check_known(table, index[traded], symbol)
+        blocks += [values, traded[:, None].astype(np.float32)]
+        columns += [f"{symbol}:{name}" for name in (*table.columns, TRADED)]
+    features: NDArray[np.float32] = np.concatenate(blocks, axis=1)
+    return replace(market, features=np.ascontiguousarray(features), columns=tuple(columns))
+
+
+def _check_known(table: pd.DataFrame, traded: pd.DatetimeIndex, symbol: str) -> None:
+    known = table.reindex(traded).notna()
+    if not known.to_numpy().all():
+        row, column = np.argwhere(~known.to_numpy())[0]
+        raise DataError(
+            f"feature {table.columns[column]} of {symbol} is not a number at {traded[row]}, where "
+            "it trades"
+        )

@@ -15,14 +15,15 @@ from drltrade.backtest.baselines import BASELINES, baseline_targets
 from drltrade.backtest.engine import decide, replay
 from drltrade.backtest.ledger import Ledger
 from drltrade.backtest.trades import trades
-from drltrade.envs.config import PeriodName, TradingConfig
+from drltrade.envs.config import PeriodName, PortfolioConfig, TradingConfig, parse_env
+from drltrade.envs.make import face
+from drltrade.envs.portfolio import PortfolioEnv
 from drltrade.envs.task import Task
 from drltrade.envs.trading import TradingEnv
 from drltrade.errors import ConfigError, DataError
 from drltrade.evaluation.metrics import metrics
 from drltrade.experiment.presets import merge, resolve_env
 from drltrade.experiment.run import Run
-from drltrade.settings import parse
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,12 +91,12 @@ def backtest(
     if isinstance(subject, str):
         if subject not in BASELINES:
             raise ConfigError(f"no baseline {subject!r} (there are: {', '.join(BASELINES)})")
-        targets = baseline_targets(subject, task.market.close, rows, task.config)
+        targets = baseline_targets(subject, task.market, rows, task.config)
     elif isinstance(subject, pd.DataFrame):
         targets = _aligned(subject, task, rows)
     else:
         targets, _ = decide(_policy(subject), _whole(task, period))
-    ledger = replay(targets, task.market, rows, task.config)
+    ledger = replay(targets, task.market, rows, task.rules)
     default = subject if isinstance(subject, str) else getattr(subject, "name", "targets")
     seen = _in_sample(subject, task, rows) if isinstance(subject, Run) else ""
     return Backtest(
@@ -106,7 +107,10 @@ def backtest(
 def _in_sample(run: Run, task: Task, rows: range) -> str:
     """What `run` has seen of the bars in `rows`, in a sentence."""
     learned_from = run.manifest["data"]
-    if (task.sha256, task.market.symbol) != (learned_from["sha256"], learned_from["symbol"]):
+    if (task.sha256, ", ".join(task.market.symbols)) != (
+        learned_from["sha256"],
+        learned_from["symbol"],
+    ):
         return ""
     first, last = task.market.times[rows[0]].date(), task.market.times[rows[-1]].date()
     periods = run.env.periods
@@ -134,10 +138,10 @@ def _policy(subject: Any) -> Policy:
     return policy
 
 
-def _whole(task: Task, period: PeriodName) -> TradingEnv:
+def _whole(task: Task, period: PeriodName) -> TradingEnv | PortfolioEnv:
     """An environment that plays all of a period, the train period too."""
     config = task.config.model_copy(update={"episode_length": None, "period": period})
-    return TradingEnv(Task(config, task.market, task.scaler, task.source, task.sha256))
+    return face(task)(Task(config, task.market, task.scaler, task.source, task.sha256))
 
 
 def _task(subject: object, env: str | Task | None, overrides: Mapping[str, Any]) -> Task:
@@ -156,10 +160,11 @@ def _task(subject: object, env: str | Task | None, overrides: Mapping[str, Any])
     return Task.build(resolve_env(env, overrides))
 
 
-def _check_shape(config: TradingConfig, run: Run) -> None:
+def _check_shape(config: TradingConfig | PortfolioConfig, run: Run) -> None:
     """A policy reads and acts as it was trained to."""
-    for key in ("window", "features", "discrete_positions", "position_range"):
-        asked, trained = getattr(config, key), getattr(run.env, key)
+    keys = ("kind", "window", "features", "discrete_positions", "position_range", "order_units")
+    for key in (*keys, "symbols", "long_only", "gross_limit"):
+        asked, trained = getattr(config, key, None), getattr(run.env, key, None)
         if asked != trained:
             raise ConfigError(
                 f"{run.path}: the policy was trained with {key.removeprefix('discrete_')} = "
@@ -167,14 +172,20 @@ def _check_shape(config: TradingConfig, run: Run) -> None:
             )
 
 
-def _overridden(config: TradingConfig, overrides: Mapping[str, Any]) -> TradingConfig:
-    return parse(TradingConfig, merge(config.model_dump(mode="json"), overrides), "backtest")
+def _overridden(
+    config: TradingConfig | PortfolioConfig, overrides: Mapping[str, Any]
+) -> TradingConfig | PortfolioConfig:
+    return parse_env(merge(config.model_dump(mode="json"), overrides), "backtest")
 
 
 def _aligned(frame: pd.DataFrame, task: Task, rows: range) -> NDArray[np.float64]:
-    symbol, market = task.market.symbol, task.market
-    if list(frame.columns) != [symbol]:
-        raise DataError(f"targets have the columns {list(frame.columns)}; [{symbol!r}] is needed")
+    """[T, N] targets of each decision; NaN where the frame has none."""
+    market = task.market
+    if sorted(map(str, frame.columns)) != sorted(market.symbols):
+        raise DataError(
+            f"targets have the columns {list(frame.columns)}; {list(market.symbols)} "
+            f"{'are' if market.assets > 1 else 'is'} needed"
+        )
     if not frame.index.is_unique:
         raise DataError(f"targets at {frame.index[frame.index.duplicated()][0]} stand twice")
     decisions = market.times[rows[0] : rows[-1]]
@@ -183,8 +194,11 @@ def _aligned(frame: pd.DataFrame, task: Task, rows: range) -> NDArray[np.float64
         raise DataError(f"no targets between {decisions[0]} and {decisions[-1]}")
     unknown = inside.difference(market.times)
     if len(unknown):
-        raise DataError(f"targets at {unknown[0]}: {task.source} has no bar of {symbol} then")
-    targets = frame[symbol].reindex(decisions).to_numpy(np.float64)
+        raise DataError(f"targets at {unknown[0]}: {task.source} has no bar of {market.name} then")
+    table = frame[list(market.symbols)].reindex(decisions)
+    targets: NDArray[np.float64] = table.to_numpy(np.float64)
     if np.isinf(targets).any():
-        raise DataError(f"target at {decisions[int(np.isinf(targets).argmax())]} is infinite")
+        raise DataError(
+            f"target at {decisions[int(np.isinf(targets).any(1).argmax())]} is infinite"
+        )
     return targets

@@ -21,7 +21,7 @@ def manifest(task: Task, device: torch.device) -> dict[str, Any]:
         "data": {
             "source": task.source,
             "sha256": task.sha256,
-            "symbol": task.market.symbol,
+            "symbol": ", ".join(task.market.symbols),
             "first": str(task.market.times[0]),
             "last": str(task.market.times[-1]),
             "bars": len(task.market),

@@ -7,7 +7,9 @@ from typing import Any, Literal, NamedTuple
 
 from drltrade.agents.registry import config_model, parse_agent
 from drltrade.agents.sb3 import PREFIX
-from drltrade.envs.config import TradingConfig
+from drltrade.envs.config import PortfolioConfig, TradingConfig, parse_env
+from drltrade.envs.make import face
+from drltrade.envs.portfolio import PortfolioEnv
 from drltrade.envs.task import Task
 from drltrade.envs.trading import TradingEnv
 from drltrade.errors import ConfigError, suggestion
@@ -129,7 +131,7 @@ def split_overrides(overrides: Mapping[str, Any], agent: Values | None) -> tuple
     Raises:
         ConfigError: a key belongs to neither, or to both.
     """
-    env_keys = set(TradingConfig.model_fields)
+    env_keys = {*TradingConfig.model_fields, *PortfolioConfig.model_fields}
     agent_keys: set[str] = set()
     if agent is not None:
         name = overrides.get("algorithm", agent.get("algorithm"))
@@ -151,14 +153,14 @@ def split_overrides(overrides: Mapping[str, Any], agent: Values | None) -> tuple
     return ours["env"], ours["agent"]
 
 
-def resolve_env(name: str, overrides: Mapping[str, Any]) -> TradingConfig:
+def resolve_env(name: str, overrides: Mapping[str, Any]) -> TradingConfig | PortfolioConfig:
     """An env preset with overrides, validated."""
     values, where = read_preset("envs", name)
-    # Naming one kind of action replaces the other.
-    for key, other in (("positions", "position_range"), ("position_range", "positions")):
-        if key in overrides and other not in overrides:
-            values.pop(other, None)
-    return parse(TradingConfig, merge(values, overrides), _overridden(where, overrides))
+    # Naming one kind of action replaces the others.
+    kinds = {"positions", "position_range", "order_units"}
+    if kinds & set(overrides):
+        values = {key: value for key, value in values.items() if key not in kinds}
+    return parse_env(merge(values, overrides), _overridden(where, overrides))
 
 
 def resolve_agent(name: str, overrides: Mapping[str, Any]) -> AgentPreset:
@@ -186,6 +188,7 @@ def agent_from_dict(values: Mapping[str, Any], where: str) -> AgentPreset:
     return AgentPreset(description, algorithm, training)
 
 
-def make_env(preset: str = "sp500-daily", **overrides: Any) -> TradingEnv:
+def make_env(preset: str = "sp500-daily", **overrides: Any) -> TradingEnv | PortfolioEnv:
     """The environment of a preset; `overrides` are its keys, `period="test"` among them."""
-    return TradingEnv(Task.build(resolve_env(preset, overrides)))
+    task = Task.build(resolve_env(preset, overrides))
+    return face(task)(task)

@@ -43,10 +43,10 @@ def random_entry(task: Task, period: PeriodName, entry: Entry) -> Entry:
         generator = np.random.default_rng(0)
         return tuple(
             replay(
-                random_targets(len(rows) - 1, turnover, task.config, generator),
+                random_targets(len(rows) - 1, task.market.assets, turnover, task.config, generator),
                 task.market,
                 rows,
-                task.config,
+                task.rules,
             )
             for _ in range(RANDOM_PATHS)
         )
@@ -180,7 +180,7 @@ def report_backtest(result: Backtest, path: Path) -> Path:
     settings = {"period": period, "env": task.config.model_dump(mode="json"), "data": _data(task)}
     return write_report(
         path,
-        title=f"{result.name} on {task.market.symbol}",
+        title=f"{result.name} on {task.market.name}",
         entries=[
             entry,
             *baseline_entries(task, period, others),

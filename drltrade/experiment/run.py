@@ -23,9 +23,9 @@ from drltrade.agents.registry import make_agent, resolve_device
 from drltrade.atomic import write_json
 from drltrade.backtest.engine import decide
 from drltrade.data.catalog import CATALOG, find_file
-from drltrade.envs.config import TradingConfig
+from drltrade.envs.config import PortfolioConfig, TradingConfig, parse_env
+from drltrade.envs.make import face
 from drltrade.envs.task import Task
-from drltrade.envs.trading import TradingEnv
 from drltrade.errors import ConfigError, DataError
 from drltrade.experiment.manifest import manifest
 from drltrade.experiment.presets import (
@@ -38,7 +38,6 @@ from drltrade.experiment.presets import (
     split_overrides,
 )
 from drltrade.features.scaling import Scaler
-from drltrade.settings import parse
 from drltrade.training import loop
 from drltrade.training.checkpoint import load_weights
 
@@ -50,7 +49,7 @@ class Run:
     path: Path
     env_name: str
     """Of the env preset that `env` began as."""
-    env: TradingConfig
+    env: TradingConfig | PortfolioConfig
     agent_name: str
     agent: AgentPreset
     seed: int
@@ -121,7 +120,7 @@ def load_run(path: str | Path) -> Run:
         path=path,
         env_name=values["env_name"],
         agent_name=values["agent_name"],
-        env=parse(TradingConfig, values["env"], where),
+        env=parse_env(values["env"], where),
         agent=agent_from_dict(values["agent"], where),
         seed=values["seed"],
         device=values["device"],
@@ -186,7 +185,7 @@ def train(
         write_json(folder / "config.json", resolved)
         write_json(folder / "manifest.json", manifest(task, where))
         write_json(folder / "scaler.json", task.scaler.to_dict())
-        validation = TradingEnv(task, period="validation")
+        validation = face(task)(task, period="validation")
         outcome = loop.train(
             learner,
             preset.training,

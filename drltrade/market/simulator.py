@@ -1,43 +1,66 @@
 """Thousands of accounts on one market at once, as tensors on a device.
 
-The market stays on the device; an account is a time index and a handful of numbers. A step reads
-prices by index, calls the accounting rule, and restarts the accounts whose episode is over. Nothing
-in it waits for the host, so on a GPU steps queue up without synchronisation.
+The market stays on the device; an account is a time index and a row of numbers. A step reads the
+tape by index, calls the accounting rule, and restarts the accounts whose episode is over. On the
+CPU the rule is the compiled one, which writes the rows in place; on a GPU it is the tensor one, and
+nothing waits for the host, so that steps queue up without synchronisation.
 """
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor
 
-from drltrade.market.account import RUIN, Fill, Rates, Step, make_rule
-from drltrade.market.rewards import log_return
+from drltrade.market.account import make_rule
+from drltrade.market.kernels import (
+    ACCOUNT_REPORT,
+    ACCOUNT_STATE,
+    ASSET_REPORT,
+    advance_kernel,
+    report_size,
+    state_size,
+)
+from drltrade.market.namespaces import torch_namespace
+from drltrade.market.reward_spec import make_reward
+from drltrade.market.rewards import Outcome
+from drltrade.market.standing import account_features, make_standing
+from drltrade.market.state import COST_PARTS, Account, Bar
 from drltrade.market.tensors import Market
+from drltrade.market.terms import RUIN, Plan, Terms
 
-ACCOUNT_FEATURES = 4
-"""position, unrealised return, tenure, drawdown: see `account.Standing`."""
+Starts = Literal["uniform", "stratified"]
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What an account is played by."""
+
+    plan: Plan
+    terms: Terms
+    initial_equity: float
+    """Money each account starts with."""
+    reward: Any = "log_return"
+    """A declaration, see `reward_spec.make_reward`."""
+
+    @property
+    def floor(self) -> float:
+        """Equity at or below which an account is closed, money."""
+        return RUIN * self.initial_equity
 
 
 class Transition(NamedTuple):
-    """What a step of n accounts led to, before the finished ones were restarted. Each [n]."""
+    """What a step of n accounts led to, before the finished ones were restarted."""
 
     reward: Tensor
-    """float64."""
+    """[n] float64."""
     terminated: Tensor
-    """bool: the account was ruined."""
+    """[n] bool: the account was ruined."""
     truncated: Tensor
-    """bool: the episode's time was up, or the period's last bar reached."""
+    """[n] bool: the episode's time was up, or the period's last bar reached."""
     account: Tensor
-    """[n, 4] float32, the account after the step."""
-
-
-class Prices(NamedTuple):
-    """What the rule needs to know of one bar; each [n], float64."""
-
-    fill: Tensor
-    close: Tensor
-    next_close: Tensor
-    years: Tensor
+    """[n, 3 N + 1] float32, what the agent is told of its account after the step."""
 
 
 class Simulator:
@@ -46,108 +69,238 @@ class Simulator:
     def __init__(
         self,
         market: Market,
+        rules: Rules,
         *,
-        rows: range,
+        spans: Sequence[range],
         n_envs: int,
-        rates: Rates,
-        fill: Fill,
-        initial_equity: float,
-        episode_length: int | None,
+        episode_length: int | tuple[int, int] | None,
         device: torch.device,
         generator: torch.Generator,
+        starts: Starts = "uniform",
     ) -> None:
         """Place `n_envs` accounts.
 
         Args:
             market: the bars.
-            rows: those that this simulator may show; the first decision is made at or after the
-                first of them and the account is last marked at the last.
+            rules: costs, fill, equity and reward.
+            spans: rows that this simulator may show. An episode stays in one of them: its first
+                decision is made at or after the span's first row, and it is marked at the latest at
+                its last.
             n_envs: n.
-            rates: costs.
-            fill: fill rule.
-            initial_equity: money each account starts with.
-            episode_length: steps an episode lasts; random starts. None: the whole period.
+            episode_length: steps an episode lasts, or their bounds; random starts. None: whole
+                spans.
             device: where everything lives.
-            generator: on `device`; draws the starts.
+            generator: on `device`; draws the starts and lengths.
+            starts: uniform over all rows; or stratified, where account i draws from the i-th of n
+                equal blocks, so that all times are seen equally often.
         """
-        self.rows, self.n_envs, self.rates = rows, n_envs, rates
-        self.initial_equity, self.device, self.generator = initial_equity, device, generator
-        steps = len(rows) - 1
-        self.episode_length = min(episode_length or steps, steps)
+        self.rules, self.n_envs, self.device, self.generator = rules, n_envs, device, generator
+        self.rows = range(min(span[0] for span in spans), max(span[-1] for span in spans) + 1)
+        self.assets, self._starts, self._length = market.assets, starts, episode_length
         self.features = torch.from_numpy(market.features).to(device)
-        self._close = torch.from_numpy(market.close).to(device)
-        self._fill_price = torch.from_numpy(market.fill_price(fill)).to(device)
-        self._years = torch.from_numpy(market.years).to(device)
-        self._rule = make_rule(torch, fill)
-        self._floor = RUIN * initial_equity
+        self._tape = torch.from_numpy(market.tape(rules.plan.fill)).to(device)
+        self._place_spans(spans)
+        fresh = torch.zeros(state_size(self.assets), dtype=torch.float64)
+        fresh[: len(ACCOUNT_STATE)] = rules.initial_equity
+        self._fresh = fresh.to(device)
+        self._plain = rules.reward in ("log_return", {"log_return": 1.0})
+        self._reward = make_reward(torch, rules.reward)
+        table = rules.terms.table(self.assets)
+        if device.type == "cpu":
+            self._kernel, self._terms = advance_kernel(rules.plan), table
+        else:
+            self._rule = make_rule(torch_namespace(rules.plan.single), rules.plan)
+            self._standing = make_standing(torch_namespace(rules.plan.single), lambda f: f)
+            self._tensors = rules.terms.on(device)
         self.reset()
+
+    def _place_spans(self, spans: Sequence[range]) -> None:
+        """Number the possible starts of all spans consecutively."""
+        shortest = self._length if isinstance(self._length, int) else (self._length or (None,))[0]
+        first, last, choices = [], [], []
+        for span in spans:
+            steps = len(span) - 1
+            first.append(span[0])
+            last.append(span[-1])
+            choices.append(max(steps - (shortest or steps), 0) + 1)
+        self._first = torch.tensor(first, device=self.device)
+        self._last = torch.tensor(last, device=self.device)
+        ends = torch.tensor(choices, device=self.device).cumsum(0)
+        self._upto, self._choices = ends, int(ends[-1])
+
+    # An account's numbers, as views of the rows. After a step, `report` [n, R] holds what happened
+    # in it (see `kernels.ACCOUNT_REPORT`), before restarts.
+
+    @property
+    def cash(self) -> Tensor:
+        """[n] money."""
+        return self.state[:, 0]
+
+    @property
+    def equity(self) -> Tensor:
+        """[n] money, at the last close."""
+        return self.state[:, 1]
+
+    @property
+    def units(self) -> Tensor:
+        """[n, N] shares."""
+        return self._block(0)
+
+    def _block(self, number: int) -> Tensor:
+        start = len(ACCOUNT_STATE) + number * self.assets
+        return self.state[:, start : start + self.assets]
 
     def reset(self) -> None:
         """Start every account anew."""
-        self.t = self._starts()
-        self.left = torch.full((self.n_envs,), self.episode_length, device=self.device)
-        self.units = torch.zeros(self.n_envs, dtype=torch.float64, device=self.device)
-        self.entry, self.age = self.units.clone(), self.units.clone()
-        self.equity = torch.full_like(self.units, self.initial_equity)
-        self.cash, self.peak = self.equity.clone(), self.equity.clone()
-        self.account = torch.zeros(self.n_envs, ACCOUNT_FEATURES, device=self.device)
-
-    def _starts(self) -> Tensor:
-        last = self.rows[-1] - self.episode_length
-        return torch.randint(
-            self.rows[0], last + 1, (self.n_envs,), generator=self.generator, device=self.device
+        self.t, self.left = self._draw()
+        self.state = self._fresh.repeat(self.n_envs, 1)
+        self.account = torch.zeros(self.n_envs, account_features(self.assets), device=self.device)
+        self._memory = tuple(
+            torch.full_like(self.equity, number) for number in self._reward.initial
         )
 
-    def advance(self, target: Tensor, prices: Prices | None = None) -> tuple[Step, Tensor]:
-        """Run the rule over one bar for targets [n] (float64; NaN holds); -> (step, reward [n])."""
-        at = prices or self.prices()
-        step = self._rule.step(
-            self.cash, self.units, target, at.fill, at.close, at.next_close, at.years,
-            self._floor, self.rates,
+    def _draw(self) -> tuple[Tensor, Tensor]:
+        """(first rows, lengths) of n episodes, [n] each."""
+        n, options = self.n_envs, {"generator": self.generator, "device": self.device}
+        if self._starts == "uniform" or self._choices < n:
+            pick = torch.randint(self._choices, (n,), **options)  # type: ignore[call-overload]
+        else:
+            within = torch.rand(n, dtype=torch.float64, **options)  # type: ignore[call-overload]
+            block = torch.arange(n, device=self.device) + within
+            pick = (block * (self._choices / n)).long().clamp_max(self._choices - 1)
+        span = torch.searchsorted(self._upto, pick, right=True)
+        before = torch.where(span > 0, self._upto[span - 1], 0)
+        start = self._first[span] + pick - before
+        most = self._last[span] - start
+        if self._length is None:
+            return start, most
+        if isinstance(self._length, int):
+            return start, most.clamp_max(self._length)
+        low, high = self._length
+        length = torch.randint(low, high + 1, (n,), **options)  # type: ignore[call-overload]
+        return start, torch.minimum(most, length)
+
+    def advance(self, target: Tensor, amount: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Carry every account one bar on, without restarts.
+
+        Args:
+            target: [n] (one asset) or [n, N] float64 weights; NaN holds.
+            amount: likewise, units to buy where there is no target.
+
+        Returns:
+            (report [n, R], account [n, 3 N + 1] float32).
+        """
+        orders = torch.zeros(self.n_envs, 2 * self.assets, dtype=torch.float64, device=self.device)
+        orders[:, : self.assets] = target.reshape(self.n_envs, self.assets)
+        if amount is not None:
+            orders[:, self.assets :] = amount.reshape(self.n_envs, self.assets)
+        if self.device.type != "cpu":
+            return self._advance_tensors(orders)
+        report = torch.empty(self.n_envs, report_size(self.assets), dtype=torch.float64)
+        account = torch.empty(self.n_envs, account_features(self.assets))
+        self._kernel(
+            self._tape.numpy(), self._terms, orders.numpy(), self.state.numpy(), self.t.numpy(),
+            report.numpy(), self.features[:1, :0].numpy(), account.numpy(), self.rules.floor,
         )  # fmt: skip
-        return step, log_return(torch.log, self.equity, step.equity)
+        return report, account
 
-    def prices(self) -> Prices:
-        """The bars where the accounts stand, each [n]."""
-        t, u = self.t, self.t + 1
-        return Prices(
-            self._fill_price.index_select(0, t),
-            self._close.index_select(0, t),
-            self._close.index_select(0, u),
-            self._years.index_select(0, t),
+    def _advance_tensors(self, orders: Tensor) -> tuple[Tensor, Tensor]:
+        """The same in tensor operations."""
+        n, single = self.assets, self.rules.plan.single
+        row = self._tape.index_select(0, self.t)
+
+        def blocks(rows: Tensor, first: int, count: int) -> list[Tensor]:
+            parts = [rows[:, first + k * n : first + (k + 1) * n] for k in range(count)]
+            return [part[:, 0] for part in parts] if single else parts
+
+        fill, close, later, start, high, low, volume, later_volume, ended = blocks(row, 0, 9)
+        bar = Bar(
+            fill, close, later, row[:, 9 * n], start, high, low, volume, later_volume, ended > 0.0
         )
+        units, entry, age, pressure, pending = blocks(self.state, len(ACCOUNT_STATE), 5)
+        target, amount = blocks(orders, 0, 2)
+        account = Account(self.cash, units, entry, pressure, pending)
+        step = self._rule(account, target, amount, bar, self.rules.floor, self._tensors)
+        after, equity = step.account, step.equity
+        age = self._standing.aged(age, units, after.units)
+        peak = torch.maximum(self.state[:, 2], equity)
+        worth = equity if single else equity[:, None]
+        seen = self._standing.of_asset(after.units, after.entry, age, later, worth)
+        none = torch.zeros_like(equity)
+        exited = (step.exit_units != 0.0).double()
+        exited = exited if single else exited.sum(1)
+        figures = {
+            "log_return": torch.log(equity / self.equity), "ruined": step.ruined.double(),
+            "equity": equity, "cash": after.cash, "turnover": step.turnover,
+            "forgiven": step.forgiven, "exited": exited,
+            **{part: getattr(step, part) + none for part in COST_PARTS},
+        }  # fmt: skip
+        fills = torch.where(step.traded != 0.0, fill, torch.nan)
+        exits = torch.where(step.exit_units != 0.0, step.exit_price, torch.nan)
+        by_asset = (
+            after.units, after.units * later / worth, fills, exits, step.traded, step.exit_units
+        )  # fmt: skip
+        report = _row([figures[name] for name in ACCOUNT_REPORT], by_asset, single)
+        self.state = _row(
+            [after.cash, equity, peak],
+            (after.units, after.entry, age, after.pressure, after.pending), single,
+        )  # fmt: skip
+        drawdown = 1.0 - equity / peak
+        return report, _row([], (*seen, drawdown if single else drawdown[:, None]), single).float()
 
     @torch.no_grad()
-    def step(self, target: Tensor) -> Transition:
+    def step(self, target: Tensor, amount: Tensor | None = None) -> Transition:
         """Carry all accounts one bar on and restart those whose episode ended."""
-        prices = self.prices()
-        step, reward = self.advance(target, prices)
-        standing = self._rule.track(
-            self.entry, self.age, self.peak, self.units, step.units, prices.fill,
-            prices.next_close, step.equity,
-        )  # fmt: skip
-        account = torch.stack(
-            (standing.position, standing.unrealised, standing.tenure, standing.drawdown), 1
-        ).float()
-        left = self.left - 1
-        truncated = (left <= 0) & ~step.ruined
-        done = truncated | step.ruined
-
-        self.t, self.left, self.account = self.t + 1, left, account
-        self.cash, self.units, self.equity = step.cash, step.units, step.equity
-        self.entry, self.age, self.peak = standing.entry, standing.age, standing.peak
+        transition = self.play(target, amount)
+        done = transition.truncated | transition.terminated
         # On a GPU the question whether any is done would wait for the device; the answer costs more
         # than restarting none.
         if self.device.type != "cpu" or bool(done.any()):
-            self._restart(done)
-        return Transition(reward, step.ruined, truncated, account)
+            self.restart(done)
+        return transition
 
-    def _restart(self, done: Tensor) -> None:
+    @torch.no_grad()
+    def play(self, target: Tensor, amount: Tensor | None = None) -> Transition:
+        """Carry all accounts one bar on and leave the finished ones where they are."""
+        before, peak = self.equity.clone(), self.state[:, 2].clone()
+        report, account = self.advance(target, amount)
+        ruined = report[:, 1] > 0.0
+        reward = report[:, 0] if self._plain else self._rewarded(report, before, peak)
+        self.t, self.left, self.account = self.t + 1, self.left - 1, account
+        self.report = report
+        return Transition(reward, ruined, (self.left <= 0) & ~ruined, account)
+
+    def _rewarded(self, report: Tensor, before: Tensor, peak: Tensor) -> Tensor:
+        weights = len(ACCOUNT_REPORT) + ASSET_REPORT.index("weights") * self.assets
+        first = ACCOUNT_REPORT.index(COST_PARTS[0])
+        outcome = Outcome(
+            initial_equity=self.rules.initial_equity,
+            equity=before,
+            next_equity=report[:, 2],
+            peak=peak,
+            next_peak=self.state[:, 2],
+            turnover=report[:, ACCOUNT_REPORT.index("turnover")] / before,
+            cost=report[:, first : first + len(COST_PARTS)].sum(1),
+            exposure=report[:, weights : weights + self.assets].abs().sum(1),
+        )
+        self._memory, reward = self._reward.step(self._memory, outcome)
+        return reward  # type: ignore[no-any-return]
+
+    def restart(self, done: Tensor) -> None:
         """Give the accounts marked in `done` [n] a fresh start."""
-        self.t = torch.where(done, self._starts(), self.t)
-        self.left = torch.where(done, self.episode_length, self.left)
+        start, length = self._draw()
+        self.t = torch.where(done, start, self.t)
+        self.left = torch.where(done, length, self.left)
         self.account = torch.where(done[:, None], 0.0, self.account)
-        for name in ("cash", "equity", "peak"):
-            setattr(self, name, torch.where(done, self.initial_equity, getattr(self, name)))
-        for name in ("units", "entry", "age"):
-            setattr(self, name, torch.where(done, 0.0, getattr(self, name)))
+        self.state = torch.where(done[:, None], self._fresh, self.state)
+        self._memory = tuple(
+            torch.where(done, initial, memory)
+            for initial, memory in zip(self._reward.initial, self._memory, strict=True)
+        )
+
+
+def _row(numbers: Sequence[Tensor], blocks: Sequence[Tensor], single: bool) -> Tensor:
+    """[n, ...] account numbers, then the assets' blocks, side by side."""
+    if single:
+        return torch.stack((*numbers, *blocks), 1)
+    return torch.cat((*(number[:, None] for number in numbers), *blocks), 1)

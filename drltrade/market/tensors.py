@@ -1,86 +1,189 @@
-"""A market as arrays: prices, times and scaled features of one asset, aligned bar by bar."""
+"""A market as arrays: prices, times and scaled features of its assets, aligned bar by bar."""
 
-from dataclasses import dataclass
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from drltrade.errors import ConfigError
-from drltrade.features.scaling import Scaler
-from drltrade.market.account import Fill
+from drltrade.market.terms import Fill
 
 DAYS_PER_YEAR = 365.0
 """Interest runs on calendar time, actual/365."""
 
+Floats = NDArray[np.float64]
+
 
 @dataclass(frozen=True)
 class Market:
-    """T bars of one asset with F features. Prices float64, features float32."""
+    """T bars of N assets with C features. Prices float64, features float32.
 
-    symbol: str
+    Where an asset did not trade in a bar its prices are the last there were (before its first bar:
+    the first there will be), so that holdings keep a value. `tradable` says so, and no order fills
+    there; only a margin call, which closes all, takes that price.
+    """
+
+    symbols: tuple[str, ...]
     times: pd.DatetimeIndex
-    open: NDArray[np.float64]
-    close: NDArray[np.float64]
+    open: Floats
+    """[T, N], like all prices."""
+    high: Floats
+    low: Floats
+    close: Floats
+    volume: Floats
+    """[T, N] units traded."""
     tradable: NDArray[np.bool_]
-    """[T] False where nothing traded in the bar (zero volume): no order fills at its prices."""
+    """[T, N] False where nothing traded in the bar."""
+    ended: NDArray[np.bool_]
+    """[T, N] True from the bar on in which the asset exists no more."""
     features: NDArray[np.float32]
-    """[T, F] scaled, known at the close of each bar."""
+    """[T, C] scaled, known at the close of each bar; asset by asset."""
     columns: tuple[str, ...]
     periods_per_year: float
+    spans: tuple[range, ...] = ()
+    """Rows of each of several instruments put end to end (see `joined`); one: all rows."""
+    instruments: tuple[str, ...] = ()
+    """Their symbols."""
 
     @staticmethod
     def build(
-        symbol: str,
-        frame: pd.DataFrame,
-        table: pd.DataFrame,
-        scaler: Scaler,
+        frames: Mapping[str, pd.DataFrame],
+        times: pd.DatetimeIndex,
+        features: NDArray[np.float32],
+        columns: Sequence[str],
         periods_per_year: float,
     ) -> "Market":
-        """Align bars with the feature table: the bars before its first row are warm-up, dropped."""
-        bars = frame.loc[table.index]
+        """Align bars with times.
+
+        Args:
+            frames: bars (open, high, low, close, volume) of each symbol; a bar that an asset lacks
+                is one in which it did not trade.
+            times: [T] those that the market has.
+            features: [T, C].
+            columns: their names.
+            periods_per_year: bars a year.
+        """
+        fields = {name: [] for name in ("open", "high", "low", "close", "volume")}  # type: ignore[var-annotated]
+        tradable, ended = [], []
+        for frame in frames.values():
+            bars = frame.reindex(times)
+            volume = bars["volume"].fillna(0.0).to_numpy(np.float64)
+            trades = (volume > 0) & bars["close"].notna().to_numpy()
+            close = bars["close"].where(trades).ffill().bfill().to_numpy(np.float64)
+            before = np.concatenate((close[:1], close[:-1]))
+            for name in ("open", "high", "low"):
+                fields[name].append(np.where(trades, bars[name].to_numpy(np.float64), before))
+            fields["close"].append(close)
+            fields["volume"].append(np.where(trades, volume, 0.0))
+            tradable.append(trades)
+            ended.append(np.asarray(times > frame.index[-1]))
         return Market(
-            symbol=symbol,
-            times=pd.DatetimeIndex(bars.index),
-            open=np.array(bars["open"], np.float64),
-            close=np.array(bars["close"], np.float64),
-            tradable=np.array(bars["volume"], np.float64) > 0,
-            features=np.ascontiguousarray(scaler.transform(table)),
-            columns=tuple(table.columns),
+            symbols=tuple(frames),
+            times=times,
+            open=np.stack(fields["open"], 1),
+            high=np.stack(fields["high"], 1),
+            low=np.stack(fields["low"], 1),
+            close=np.stack(fields["close"], 1),
+            volume=np.stack(fields["volume"], 1),
+            tradable=np.stack(tradable, 1),
+            ended=np.stack(ended, 1),
+            features=np.ascontiguousarray(features),
+            columns=tuple(columns),
             periods_per_year=periods_per_year,
+        )
+
+    @staticmethod
+    def joined(markets: Sequence["Market"]) -> "Market":
+        """Instruments with the same features, end to end.
+
+        An episode stays within one of `spans`: the last row of each leads nowhere. The symbols are
+        those of the first.
+        """
+        first, ends = markets[0], np.cumsum([0, *(len(market) for market in markets)])
+        arrays = ("open", "high", "low", "close", "volume", "tradable", "ended", "features")
+        joined: dict[str, Any] = {
+            name: np.concatenate([getattr(market, name) for market in markets]) for name in arrays
+        }
+        return replace(
+            first,
+            **joined,
+            times=pd.DatetimeIndex(np.concatenate([market.times for market in markets])),
+            spans=tuple(range(int(a), int(b)) for a, b in itertools.pairwise(ends)),
+            instruments=tuple(market.name for market in markets),
         )
 
     def __len__(self) -> int:
         return len(self.times)
 
     @property
-    def years(self) -> NDArray[np.float64]:
+    def assets(self) -> int:
+        """N."""
+        return len(self.symbols)
+
+    @property
+    def name(self) -> str:
+        """The symbols, in a word or two."""
+        return ", ".join(self.symbols[:3]) + (", ..." if self.assets > 3 else "")
+
+    @property
+    def years(self) -> Floats:
         """[T] time from each close to the next, in years (NaN at the last)."""
         nanoseconds = self.times.as_unit("ns").asi8
         gaps = np.diff(nanoseconds) / (DAYS_PER_YEAR * 86_400e9)
         return np.append(gaps, np.nan)
 
-    def fill_price(self, fill: Fill) -> NDArray[np.float64]:
-        """[T] price at which a decision at the close of t fills; NaN where it cannot."""
+    def fill_price(self, fill: Fill) -> Floats:
+        """[T, N] price at which a decision at the close of t fills; NaN where it cannot."""
         if fill == "same_close":
             return np.where(self.tradable, self.close, np.nan)
         prices = self.open if fill == "next_open" else self.close
-        return np.append(np.where(self.tradable, prices, np.nan)[1:], np.nan)
+        return _next(np.where(self.tradable, prices, np.nan))
 
-    def period(self, start: object, end: object, history: int) -> range:
+    def tape(self, fill: Fill) -> Floats:
+        """[T, 9 N + 1] all that the accounting rule reads when it carries bar t to bar t + 1.
+
+        Blocks of N: the fields of `state.Bar` from `fill` to `ended`, without `years`, which is the
+        last column. The last row leads nowhere: what lies after it is NaN.
+        """
+        volume = self.volume if fill == "same_close" else _next(self.volume)
+        blocks = (
+            self.fill_price(fill), self.close, _next(self.close), _next(self.open),
+            _next(self.high), _next(self.low), volume, _next(self.volume),
+            _next(self.ended.astype(np.float64)), self.years[:, None],
+        )  # fmt: skip
+        return np.ascontiguousarray(np.concatenate(blocks, axis=1))
+
+    def period(self, start: object, end: object, history: int, instrument: int = 0) -> range:
         """Rows from `start` to `end` (both included) that have `history` rows before them.
+
+        Args:
+            start, end: dates.
+            history: rows.
+            instrument: which of `spans`.
 
         Raises:
             ConfigError: fewer than two such rows; names the period and what the data cover.
         """
-        first = max(int(self.times.searchsorted(pd.Timestamp(str(start)))), history)
+        span = self.spans[instrument] if self.spans else range(len(self))
+        name = self.instruments[instrument] if self.instruments else self.name
+        times = self.times[span[0] : span[-1] + 1]
+        first = max(int(times.searchsorted(pd.Timestamp(str(start)))), history)
         upper = pd.Timestamp(str(end)) + pd.Timedelta(days=1)
-        last = int(self.times.searchsorted(upper))
+        last = int(times.searchsorted(upper))
         if last - first < 2:
             raise ConfigError(
                 f"the period {start} .. {end} holds {max(last - first, 0)} usable bars of "
-                f"{self.symbol}, at least 2 are needed: after warm-up the data reach from "
-                f"{self.times[0].date()} to {self.times[-1].date()}, and an observation needs "
+                f"{name}, at least 2 are needed: after warm-up the data reach from "
+                f"{times[0].date()} to {times[-1].date()}, and an observation needs "
                 f"{history} bars before the first decision"
             )
-        return range(first, last)
+        return range(span[0] + first, span[0] + last)
+
+
+def _next(values: Floats) -> Floats:
+    """[T, N] the row after each; NaN after the last."""
+    return np.concatenate((values[1:], np.full_like(values[:1], np.nan)))

@@ -45,8 +45,8 @@ def market(make_task, make_bars, lag, **settings):
 def foresight(task) -> float:
     """Log return of the account that knows the next close, after costs."""
     rows = task.rows("validation")
-    targets = np.sign(np.diff(task.market.close[rows[0] : rows[-1] + 1]))
-    return float(np.log(replay(targets, task.market, rows, task.config).equity[-1] / 100_000))
+    targets = np.sign(np.diff(task.market.close[rows[0] : rows[-1] + 1, 0]))
+    return float(np.log(replay(targets, task.market, rows, task.rules).equity[-1] / 100_000))
 
 
 def build(task, name, encoder="mlp", seed=0):

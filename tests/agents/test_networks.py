@@ -100,7 +100,7 @@ def test_looking_embeddings_up_equals_gathering_windows(task, encoder):
 
 def test_rewards_are_scaled_by_the_volatility_of_the_train_period(task):
     rows = task.rows("train")
-    close = task.market.close[rows[0] : rows[-1] + 1]
+    close = task.market.close[rows[0] : rows[-1] + 1, 0]
     assert reward_scale(task) == pytest.approx(np.diff(np.log(close)).std(ddof=1), rel=1e-12)
 
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from costly_markets import flat_bar, market_of
 
 from drltrade.backtest.baselines import (
     BASELINES,
@@ -19,14 +20,14 @@ from drltrade.market.tensors import Market
 
 
 def test_buy_and_hold_buys_once_even_where_the_first_bar_has_no_volume():
-    times = pd.date_range("2020-01-01", periods=6)
     price = np.array([10.0, 11.0, 12.0, 9.0, 13.0, 14.0])
-    market = Market(
-        "X", times, price, price, np.array([True, False, True, True, True, True]),
-        np.zeros((6, 1), np.float32), ("none",), 252.0,
-    )  # fmt: skip
+    frame = pd.DataFrame({name: price for name in ("open", "high", "low", "close")})
+    frame = frame.set_index(pd.date_range("2020-01-01", periods=6)).assign(
+        volume=[1.0, 0.0, 1.0, 1.0, 1.0, 1.0]
+    )
+    market = Market.build({"X": frame}, frame.index, np.zeros((6, 1), np.float32), ("none",), 252.0)
     targets = buy_and_hold(price, range(6), -1.0, 1.0)
-    ledger = replay(targets, market, range(6), TradingConfig())
+    ledger = replay(targets, market, range(6), TradingConfig().rules())
     assert np.flatnonzero(ledger.turnover).tolist() == [2]
     assert np.all(ledger.units[2:] == ledger.units[2])
     assert np.all(ledger.cash[2:] == 0.0)
@@ -59,29 +60,37 @@ def test_mean_reversion_enters_the_other_way_at_once():
     assert targets.tolist() == [-1, -1, 1]
 
 
+def walk(rng):
+    return 100 * np.exp(np.cumsum(rng.normal(0, 0.02, 400)))
+
+
+def market(*closes):
+    return market_of(*([flat_bar(price) for price in close] for close in closes))
+
+
 @pytest.mark.parametrize("name", BASELINES)
 def test_no_rule_knows_the_future(name):
     rng = np.random.default_rng(0)
-    close = 100 * np.exp(np.cumsum(rng.normal(0, 0.02, 400)))
+    close = walk(rng)
     rows, config = range(60, 400), TradingConfig()
-    targets = baseline_targets(name, close, rows, config)
-    assert len(targets) == 339
+    targets = baseline_targets(name, market(close), rows, config)
+    assert targets.shape == (339, 1)
     for bar in (60, 61, 100, 250, 398):
         changed = close.copy()
         changed[bar + 1 :] *= np.exp(rng.normal(0, 0.2, 399 - bar))
         upto = bar - 60 + 1
-        again = baseline_targets(name, changed, rows, config)
+        again = baseline_targets(name, market(changed), rows, config)
         np.testing.assert_array_equal(again[:upto], targets[:upto])
 
 
 @pytest.mark.parametrize("name", ["ma-cross", "mean-reversion"])
 def test_rules_trade_and_use_the_bars_before_the_period(name):
     rng = np.random.default_rng(1)
-    close = 100 * np.exp(np.cumsum(rng.normal(0, 0.02, 400)))
-    whole = baseline_targets(name, close, range(60, 400), TradingConfig())
-    late = baseline_targets(name, close, range(200, 400), TradingConfig())
+    close = walk(rng)
+    whole = baseline_targets(name, market(close), range(60, 400), TradingConfig())
+    late = baseline_targets(name, market(close), range(200, 400), TradingConfig())
     np.testing.assert_array_equal(whole[140:], late)
-    assert set(whole) == ({-1, 1} if name == "ma-cross" else {-1, 0, 1})
+    assert set(whole[:, 0]) == ({-1, 1} if name == "ma-cross" else {-1, 0, 1})
 
 
 @pytest.mark.parametrize(
@@ -94,8 +103,10 @@ def test_rules_trade_and_use_the_bars_before_the_period(name):
 )
 def test_rules_stay_within_the_positions_allowed(settings, low, high):
     rng = np.random.default_rng(1)
-    close = 100 * np.exp(np.cumsum(rng.normal(0, 0.02, 400)))
-    targets = baseline_targets("mean-reversion", close, range(60, 400), TradingConfig(**settings))
+    close = walk(rng)
+    targets = baseline_targets(
+        "mean-reversion", market(close), range(60, 400), TradingConfig(**settings)
+    )
     assert (targets.min(), targets.max()) == (low, high)
 
 
@@ -108,18 +119,18 @@ def test_random_paths_trade_as_much_as_asked(make_task, make_random_bars, positi
     rows, generator = task.rows("all"), np.random.default_rng(0)
     found = []
     for _ in range(20):
-        targets = random_targets(len(rows) - 1, turnover, task.config, generator)
+        targets = random_targets(len(rows) - 1, 1, turnover, task.config, generator)
         assert task.config.lowest_position <= targets.min()
         assert targets.max() <= task.config.highest_position
-        found.append(replay(targets, task.market, rows, task.config).turnover[1:].mean())
+        found.append(replay(targets, task.market, rows, task.rules).turnover[1:].mean())
     assert np.mean(found) == pytest.approx(turnover, rel=0.1)
 
 
 def test_random_paths_come_from_the_generator():
     def path(seed):
-        return random_targets(300, 0.3, TradingConfig(), np.random.default_rng(seed)).tolist()
+        return random_targets(300, 1, 0.3, TradingConfig(), np.random.default_rng(seed)).tolist()
 
     assert path(1) == path(1)
     assert path(1) != path(2)
-    still = random_targets(300, 0.0, TradingConfig(), np.random.default_rng(0))
-    assert still.tolist() == [0.0] * 300
+    still = random_targets(300, 1, 0.0, TradingConfig(), np.random.default_rng(0))
+    assert still.tolist() == [[0.0]] * 300

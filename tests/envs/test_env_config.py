@@ -22,14 +22,14 @@ BAD = {
     "no money": ({"initial_equity": 0}, "key 'initial_equity' = 0: input should be greater than 0"),
     "both kinds of action": (
         {"positions": [0, 1], "position_range": [-1, 1]},
-        "set either positions (discrete) or position_range (continuous)",
+        "set either positions (discrete), position_range (continuous) or order_units (amounts)",
     ),
     "one position": ({"positions": [1]}, "positions = [1.0]: at least two, each once"),
     "a position twice": ({"positions": [0, 1, 1]}, "at least two, each once"),
     "range upside down": ({"position_range": [1, -1]}, "position_range = [1.0, -1.0]: [low, high]"),
     "wild leverage": ({"positions": [0, 50]}, "a position of 50 times equity; at most 10"),
     "fill": ({"fill": "open"}, "key 'fill' = 'open': input should be 'next_open', 'next_close' or"),
-    "reward": ({"reward": "sharpe"}, "key 'reward' = 'sharpe': input should be 'log_return'"),
+    "reward": ({"reward": "sharpe"}, "reward 'sharpe' is unknown"),
     "period": ({"period": "tset"}, "'train', 'validation', 'test' or 'all'"),
     "no such day": (
         {"periods": LATE | {"test": ["2013-02-30", "2018-12-31"]}},

@@ -13,8 +13,10 @@ from stable_baselines3.common.env_checker import check_env as check_env_for_sb3
 
 import drltrade
 from drltrade.envs.trading import TradingEnv
+from drltrade.market.state import COST_PARTS
 
 ID = "drltrade/Trading-v0"
+INFO = ("time", "equity", "cash", "holdings", "weights", "costs", "fills")
 DISCRETE = {"positions": [-1, 0, 1]}
 CONTINUOUS = {"position_range": [-1, 1]}
 
@@ -126,9 +128,9 @@ def test_training_episodes_start_at_random_inside_the_period(task):
     env, rows = TradingEnv(task), task.rows("train")
     for seed in range(200):
         env.reset(seed=seed)
-        assert rows[0] <= env.first_row
-        assert env.last_row == env.first_row + 20 <= rows[-1]
-    starts = {env.reset(seed=seed) and env.first_row for seed in range(2000)}
+        assert rows[0] <= env.episode.first_row
+        assert env.episode.last_row == env.episode.first_row + 20 <= rows[-1]
+    starts = {env.reset(seed=seed) and env.episode.first_row for seed in range(2000)}
     assert starts == set(range(rows[0], rows[-1] - 19))
 
 
@@ -151,7 +153,7 @@ def test_a_training_episode_without_length_is_the_whole_period(make_task, make_r
     task = make_task(make_random_bars(), episode_length=None)
     rows, env = task.rows("train"), TradingEnv(task)
     assert len(play(env, [0] * 1000, seed=0)) == len(rows)
-    assert (env.first_row, env.last_row) == (rows[0], rows[-1])
+    assert (env.episode.first_row, env.episode.last_row) == (rows[0], rows[-1])
 
 
 def test_the_observation_is_the_window_oldest_first_then_the_account(task):
@@ -191,19 +193,19 @@ def test_info_describes_the_account(task):
     env = TradingEnv(task, period="test")
     market = task.market
     for step, (*_, info) in enumerate(play(env, random_actions(env, 1000), seed=0)):
-        assert set(info) == {"time", "equity", "cash", "holdings", "weights", "costs", "fills"}
+        assert set(info) - {"exits"} == set(INFO)
         assert isinstance(info["time"], pd.Timestamp)
         row = task.rows("test")[0] + step
-        value = info["holdings"][0] * market.close[row]
+        value = info["holdings"][0] * market.close[row, 0]
         assert info["holdings"].shape == info["weights"].shape == info["fills"].shape == (1,)
         assert info["equity"] == pytest.approx(info["cash"] + value, rel=1e-12)
         assert info["weights"][0] == pytest.approx(value / info["equity"], rel=1e-12)
-        assert list(info["costs"]) == ["commission", "fixed", "slippage", "borrow", "financing"]
+        assert tuple(info["costs"]) == COST_PARTS
         traded = not np.isnan(info["fills"][0])
         assert traded == (info["costs"]["fixed"] == 2.0) == (info["costs"]["commission"] > 0)
         if traded:
-            assert info["fills"][0] == market.open[row]
-            assert market.tradable[row]
+            assert info["fills"][0] == market.open[row, 0]
+            assert market.tradable[row, 0]
         if step == 0:
             assert (info["equity"], info["cash"], value, traded) == (100_000, 100_000, 0, False)
 
@@ -221,12 +223,12 @@ def test_buying_and_holding_gains_the_price_ratio_less_its_costs(make_task, make
     hold = np.array([np.nan], np.float32)
     path = play(env, [np.array([1.0], np.float32)] + [hold] * 200, seed=0)
     rows, market = task.rows("test"), task.market
-    price = (market.open if fill == "next_open" else market.close)[rows[0] + entry]
+    price = (market.open if fill == "next_open" else market.close)[rows[0] + entry, 0]
     # The broker fills 20 bp above the price and takes 30 bp of what is paid, and a fee of 7.
     units = (100_000 - 7) / (price * 1.002 * 1.003)
     last = path[-1][4]
     assert last["holdings"][0] == pytest.approx(units, rel=1e-12)
-    assert last["equity"] == pytest.approx(units * market.close[rows[-1]], rel=1e-12)
+    assert last["equity"] == pytest.approx(units * market.close[rows[-1], 0], rel=1e-12)
     assert last["cash"] == pytest.approx(0, abs=1e-6)
     spent = path[1][4]["costs"]
     assert spent["slippage"] == pytest.approx(units * price * 0.002, rel=1e-12)

@@ -31,6 +31,8 @@ def account(
         close=price,
         units=held,
         fill_price=np.where(changed, np.vstack([price[:1], price[:-1]]), np.nan),
+        exit_units=np.zeros((rows, 1)),
+        exit_price=np.full((rows, 1), np.nan),
         cash=worth - (held * price)[:, 0],
         equity=worth,
         turnover=np.array(turnover or [0.0] * rows, dtype=float),

@@ -224,7 +224,7 @@ def test_a_policy_acts_on_observations(finished):
         action, state = finished.policy.act(observation, state)
         observation, *_ = env.step(action)
         actions.append(action)
-    targets = [env.target(action) for action in actions]
+    targets = [env.actions.positions[action] for action in actions]
     assert targets == drltrade.backtest(finished).targets[:5, 0].tolist()
 
 

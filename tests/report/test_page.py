@@ -140,7 +140,7 @@ def test_filling_at_the_close_that_was_seen_is_marked_optimistic(
 
 def test_a_bankrupt_account_is_marked(tmp_path: Path, few_entries: list[Entry], page: Page) -> None:
     assert "bankrupt" not in page.text
-    ruined = replace(few_entries[1].ledgers[0], ruin=Ruin(1, np.zeros(1), 5.0))
+    ruined = replace(few_entries[1].ledgers[0], ruin=Ruin(1, 5.0))
     entry = replace(few_entries[1], ledgers=(ruined, *few_entries[1].ledgers[1:]))
     marked = Page(written(tmp_path, [few_entries[0], entry, *few_entries[2:]]))
     assert "bankrupt dqn: 1 of 3 accounts lost everything and was closed." in marked.text

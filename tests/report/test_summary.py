@@ -14,7 +14,7 @@ from drltrade.report.summary import Entry, summary_table, verdicts
 
 CLOSE = market(200)
 BASE = account(CLOSE, np.ones(201))
-RUIN = Ruin(row=200, units=np.zeros(1), forgiven=5.0)
+RUIN = Ruin(row=200, forgiven=5.0)
 
 
 def entry(

@@ -1,0 +1,188 @@
+"""One account, step by step: what the single environments share."""
+
+import math
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from drltrade.envs.config import PeriodName
+from drltrade.envs.observations import Observation
+from drltrade.envs.task import Task
+from drltrade.errors import ConfigError
+from drltrade.market.kernels import (
+    ACCOUNT_REPORT,
+    ACCOUNT_STATE,
+    advance_kernel,
+    report_size,
+    state_size,
+)
+from drltrade.market.namespaces import SCALAR
+from drltrade.market.reward_spec import make_reward
+from drltrade.market.rewards import Outcome
+from drltrade.market.standing import account_features
+from drltrade.market.state import COST_PARTS
+from drltrade.market.tensors import Floats
+
+BLOCKS = 16
+"""Blocks of a period that stratified episodes of a single environment start in, in turn."""
+
+_EXITED = ACCOUNT_REPORT.index("exited")
+_COSTS = slice(
+    ACCOUNT_REPORT.index(COST_PARTS[0]), ACCOUNT_REPORT.index(COST_PARTS[0]) + len(COST_PARTS)
+)
+
+
+class Episode:
+    """An account in one of a task's periods, between `start` and its last bar."""
+
+    def __init__(
+        self, task: Task, period: PeriodName, length: int | tuple[int, int] | None
+    ) -> None:
+        """Make ready.
+
+        Args:
+            task: the market and its rules.
+            period: whose bars episodes play in.
+            length: bars of an episode, or their bounds; None: as many as there are.
+        """
+        self._task, self._length, self._count = task, length, 0
+        self.spans, self.rules = task.spans(period), task.rules
+        market, (window, columns) = task.market, task.observation_size
+        assets = market.assets
+        self.size = window * columns + account_features(assets)
+        self._window, self._features = window * columns, market.features
+        self._flat = market.features.reshape(-1)
+        self._tape, self._times = market.tape(self.rules.plan.fill), list(market.times)
+        self._terms, self._floor = self.rules.terms.table(assets), self.rules.floor
+        self._kernel = advance_kernel(self.rules.plan)
+        self._plain = self.rules.reward in ("log_return", {"log_return": 1.0})
+        self._reward = make_reward(SCALAR, self.rules.reward)
+        self.orders = np.zeros((1, 2 * assets))
+        self._state = np.zeros((1, state_size(assets)))
+        self._report_size = report_size(assets)
+        first = len(ACCOUNT_REPORT)
+        self._units, self._weights, self._fills, self._exits = (
+            slice(first + k * assets, first + (k + 1) * assets) for k in range(4)
+        )
+        self._t = np.zeros(1, np.int64)
+        self.row = self.first_row = self.last_row = -1
+        self.over = True
+
+    def start(
+        self, generator: np.random.Generator, options: dict[str, Any] | None
+    ) -> tuple[Observation, dict[str, Any]]:
+        """Begin with a fresh account, at a random bar or at `options["start"]` (a bar's time).
+
+        Raises:
+            ConfigError: no such bar, or too few after it; an unknown option.
+        """
+        options = options or {}
+        if odd := set(options) - {"start", "length"}:
+            raise ConfigError(f"reset: unknown options {sorted(odd)}; start and length are allowed")
+        length = options.get("length", self._length)
+        if "start" in options:
+            first, most = self._at(options["start"])
+        else:
+            first, most = self._draw(generator, length)
+        if isinstance(length, tuple):
+            length = int(generator.integers(length[0], length[1] + 1))
+        steps = most if length is None else min(most, int(length))
+        self.row, self.first_row, self.last_row = first, first, first + steps
+        self._state[:] = 0.0
+        self._state[0, : len(ACCOUNT_STATE)] = self.rules.initial_equity
+        self._memory = self._reward.initial
+        self._peak = self.rules.initial_equity
+        self.over = False
+        observation = np.zeros(self.size, np.float32)
+        ends = (first + 1) * self._features.shape[1]
+        observation[: self._window] = self._flat[ends - self._window : ends]
+        report = np.zeros(self._report_size)
+        report[ACCOUNT_REPORT.index("equity")] = self.rules.initial_equity
+        report[ACCOUNT_REPORT.index("cash")] = self.rules.initial_equity
+        report[self._fills] = np.nan
+        return observation, self._info(report, report[: len(ACCOUNT_REPORT)].tolist())
+
+    def _draw(
+        self, generator: np.random.Generator, length: int | tuple[int, int] | None
+    ) -> tuple[int, int]:
+        """(first row, most steps) of a random episode."""
+        shortest = length[0] if isinstance(length, tuple) else length
+        choices = [max(len(span) - 1 - (shortest or len(span) - 1), 0) + 1 for span in self.spans]
+        total, block = sum(choices), 1.0
+        if total == 1:
+            return self.spans[0][0], len(self.spans[0]) - 1
+        if self._task.config.starts == "stratified" and total >= BLOCKS:
+            block = total / BLOCKS
+            low = (self._count % BLOCKS) * block
+            pick = min(int(low + generator.random() * block), total - 1)
+        else:
+            pick = int(generator.integers(total))
+        self._count += 1
+        for span, count in zip(self.spans, choices, strict=True):
+            if pick < count:
+                return span[pick], len(span) - 1 - pick
+            pick -= count
+        raise AssertionError("the pick lies in one of the spans")
+
+    def _at(self, time: object) -> tuple[int, int]:
+        stamp = pd.Timestamp(time)  # type: ignore[arg-type]
+        for span in self.spans:
+            row = span[0] + int(self._task.market.times[span[0] : span[-1]].searchsorted(stamp))
+            if row < span[-1] and self._times[row] == stamp:
+                return row, span[-1] - row
+        first, last = self._times[self.spans[0][0]], self._times[self.spans[0][-1]]
+        raise ConfigError(f"reset: start = {time}: no bar with a next one, between {first}, {last}")
+
+    def play(self) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
+        """Carry the account to the next close with what stands in `orders`."""
+        if self.over:
+            raise ConfigError("the episode is over (or has not begun): call reset() first")
+        report = np.empty((1, self._report_size))
+        observed = np.empty((1, self.size), np.float32)
+        self._t[0] = self.row
+        before = self._state[0, 1]
+        self._kernel(
+            self._tape, self._terms, self.orders, self._state, self._t, report, self._features,
+            observed, self._floor,
+        )  # fmt: skip
+        self.row += 1
+        line = report[0]
+        numbers = line[: len(ACCOUNT_REPORT)].tolist()
+        reward, ruined = numbers[0], numbers[1] > 0.0
+        if not self._plain:
+            reward = self._rewarded(before, line, numbers)
+        truncated = self.row >= self.last_row and not ruined
+        self.over = ruined or truncated
+        return observed[0], reward, ruined, truncated, self._info(line, numbers)
+
+    def _rewarded(self, before: float, line: Floats, numbers: list[float]) -> float:
+        peak = float(self._state[0, 2])
+        outcome = Outcome(
+            initial_equity=self.rules.initial_equity,
+            equity=float(before),
+            next_equity=numbers[2],
+            peak=self._peak,
+            next_peak=peak,
+            turnover=numbers[4] / float(before),
+            cost=math.fsum(numbers[_COSTS]),
+            exposure=float(np.abs(line[self._weights]).sum()),
+        )
+        self._peak = peak
+        self._memory, reward = self._reward.step(self._memory, outcome)
+        return float(reward)
+
+    def _info(self, line: NDArray[np.float64], numbers: list[float]) -> dict[str, Any]:
+        info = {
+            "time": self._times[self.row],
+            "equity": numbers[2],
+            "cash": numbers[3],
+            "holdings": line[self._units],
+            "weights": line[self._weights],
+            "costs": dict(zip(COST_PARTS, numbers[_COSTS], strict=True)),
+            "fills": line[self._fills],
+        }
+        if numbers[_EXITED]:
+            info["exits"] = line[self._exits]
+        return info

@@ -1,0 +1,305 @@
+"""Thousands of environments in one: Gymnasium's vector face of the batched simulator.
+
+`gymnasium.make_vec("drltrade/Trading-v0", num_envs=4096)` and `drltrade.make_vec_env` build it. No
+environment has an object of its own; a step is a handful of array operations, however many there
+are.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from gymnasium import spaces
+from gymnasium.vector import AutoresetMode, VectorEnv
+from gymnasium.vector.utils import batch_space
+from torch import Tensor
+
+from drltrade.envs.actions import Actions
+from drltrade.envs.config import PortfolioConfig
+from drltrade.envs.observations import windows
+from drltrade.envs.portfolio import PortfolioEnv
+from drltrade.envs.task import Task
+from drltrade.envs.trading import TradingEnv
+from drltrade.errors import ConfigError, DeviceError
+from drltrade.market.kernels import ACCOUNT_REPORT, ASSET_REPORT, report_size
+from drltrade.market.state import COST_PARTS
+
+_EQUITY, _CASH, _EXITED = (ACCOUNT_REPORT.index(name) for name in ("equity", "cash", "exited"))
+_COSTS = {part: ACCOUNT_REPORT.index(part) for part in COST_PARTS}
+
+
+class MarketVectorEnv(VectorEnv[Any, Any, Any]):
+    """n accounts, each playing episodes of its own; see `gymnasium.vector.VectorEnv`.
+
+    **Actions, observations, rewards** are those of the single environment, stacked: observations
+    [n, window * F + 3 N + 1] float32, rewards [n] float64, terminations and truncations [n] bool.
+    A wrong action is an error that names its environment.
+
+    **Infos** are the single environment's, an array to each key: `time` [n] (datetime64), `equity`
+    and `cash` [n], `holdings`, `weights`, `fills` and `exits` [n, N], and `costs`, a dict of [n] by
+    part. `_key` beside each tells which environments it speaks of; that of `exits`, where something
+    was closed by force.
+
+    **Episodes** start as the single environment's do. `reset(seed=)` seeds the starts of all
+    environments together: the same seed and actions lead to the same episodes. When one is over:
+
+    - `AutoresetMode.NEXT_STEP`: the next step ignores the environment's action and starts a new
+      episode, with reward 0.
+    - `AutoresetMode.SAME_STEP`: the step itself starts it; `final_obs` [n, ...] and `final_info`
+      hold what the old one ended with, where `_final_obs` says so.
+    - `AutoresetMode.DISABLED`: `reset(options={"reset_mask": mask})` starts it, [n] bool.
+
+    **Device.** On the CPU all of this is numpy arrays. On any other device it is tensors that stay
+    there, `time` being nanoseconds since 1970 (int64); a step does not wait for the device, but in
+    AutoresetMode.DISABLED. There a wrong action is an assertion of the device, which torch reports
+    later, and which ends the process's use of it.
+    """
+
+    def __init__(
+        self,
+        single: type[TradingEnv] | type[PortfolioEnv],
+        num_envs: int = 1,
+        task: Task | None = None,
+        *,
+        autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
+        device: str | torch.device = "cpu",
+        render_mode: None = None,
+        **settings: Any,
+    ) -> None:
+        """Place n accounts; they wait for `reset`.
+
+        Args:
+            single: the environment that this is n of.
+            num_envs: n.
+            task: a prepared market to share, as for `single`.
+            autoreset_mode: what happens when an episode is over.
+            device: where the market and the accounts live.
+            render_mode: there is none.
+            settings: keys of the preset, as for `single`.
+
+        Raises:
+            ConfigError, DataError: see `single`. DeviceError: there is no such device.
+        """
+        if num_envs < 1:
+            raise ConfigError(f"num_envs = {num_envs}: at least 1")
+        one = single(task, **settings)
+        self.task, self.config, self.num_envs = one.task, one.config, num_envs
+        self.metadata = {"render_modes": [], "autoreset_mode": AutoresetMode(autoreset_mode)}
+        self.render_mode = render_mode
+        self.single_observation_space = one.observation_space
+        self.single_action_space = one.action_space
+        self.observation_space = batch_space(one.observation_space, num_envs)
+        self.action_space = batch_space(one.action_space, num_envs)
+        generator = _generator(device)
+        self.device = generator.device
+        whole = self.config.period != "train"
+        self.simulator = self.task.simulator(
+            num_envs, generator, period=self.config.period,
+            episode_length=None if whole else self.config.episode_length,
+        )  # fmt: skip
+        self._actions, self._assets = one.actions, self.task.market.assets
+        self._windows = windows(self.simulator.features, self.config.window).flatten(1, 2)
+        times = torch.from_numpy(self.task.market.times.as_unit("ns").asi8.copy())
+        self._times = times.to(self.device)
+        self._everyone = torch.ones(num_envs, dtype=torch.bool, device=self.device)
+        self._fresh = self._fresh_report().to(self.device)
+        self._over: Tensor | None = None
+        self._on_host = self.device.type == "cpu"
+        self._orders = self._checked_orders if self._on_host else orders_of(one.actions, self)
+
+    def _fresh_report(self) -> Tensor:
+        """[R] what is reported of an account at the start of its episode."""
+        fresh = torch.zeros(report_size(self._assets), dtype=torch.float64)
+        fresh[_EQUITY] = fresh[_CASH] = self.config.initial_equity
+        fresh[self._block("fills")] = fresh[self._block("exits")] = torch.nan
+        return fresh
+
+    def _block(self, name: str) -> slice:
+        """Where a report holds the assets' numbers of that name."""
+        first = len(ACCOUNT_REPORT) + ASSET_REPORT.index(name) * self._assets
+        return slice(first, first + self._assets)
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Any, dict[str, Any]]:
+        """Start new episodes; see `gymnasium.vector.VectorEnv.reset`.
+
+        Args:
+            seed: of all starts from here on.
+            options: `reset_mask` [n] bool: which environments; default all. The infos then speak
+                of these alone.
+
+        Raises:
+            ConfigError: another option, or a mask of another shape or type.
+        """
+        super().reset(seed=seed)
+        chosen = self._chosen(options or {})
+        if seed is not None:
+            self.simulator.generator.manual_seed(seed)
+        if self._over is None or chosen is self._everyone:
+            chosen = self._everyone
+            self.simulator.reset()
+            self._over = torch.zeros_like(self._everyone)
+        else:
+            self.simulator.restart(chosen)
+            self._over = self._over & ~chosen
+        return self._out(self._observe()), self._infos(self._fresh.repeat(len(chosen), 1), chosen)
+
+    def _chosen(self, options: dict[str, Any]) -> Tensor:
+        if odd := set(options) - {"reset_mask"}:
+            raise ConfigError(f"reset: unknown options {sorted(odd)}; reset_mask is allowed")
+        if options.get("reset_mask") is None:
+            return self._everyone
+        mask = torch.as_tensor(options["reset_mask"], device=self.device)
+        if mask.shape != (self.num_envs,) or mask.dtype != torch.bool:
+            raise ConfigError(
+                f"reset: reset_mask of shape {tuple(mask.shape)} and {mask.dtype}; "
+                f"({self.num_envs},) and bool are needed"
+            )
+        return mask.clone()
+
+    def step(self, actions: Any) -> tuple[Any, Any, Any, Any, dict[str, Any]]:
+        """Carry all environments one bar on; see `gymnasium.vector.VectorEnv.step`.
+
+        Raises:
+            ValueError: an action is wrong; names its environment.
+            ConfigError: there was no reset; or, in AutoresetMode.DISABLED, an episode is over.
+        """
+        if self._over is None:
+            raise ConfigError("no episode has begun: call reset() first")
+        mode, market, over = self.metadata["autoreset_mode"], self.simulator, self._over
+        if mode is AutoresetMode.DISABLED and bool(over.any()):
+            raise ConfigError(
+                f"the episode of environment {int(over.int().argmax())} is over: call "
+                'reset(options={"reset_mask": ...}) first'
+            )
+        resetting = mode is AutoresetMode.NEXT_STEP and self._any(over)
+        orders = self._orders(self._ignored(actions, over) if resetting else actions)
+        led_to = market.play(orders[:, : self._assets], orders[:, self._assets :])
+        reward, report = led_to.reward.clone(), market.report
+        terminated, truncated = led_to.terminated, led_to.truncated
+        infos = {}
+        if resetting:
+            market.restart(over)
+            reward = torch.where(over, 0.0, reward)
+            terminated, truncated = terminated & ~over, truncated & ~over
+            report = torch.where(over[:, None], self._fresh, report)
+        self._over = terminated | truncated
+        if mode is AutoresetMode.SAME_STEP and self._any(self._over):
+            infos = self._finals(report, self._over)
+            market.restart(self._over)
+            report = torch.where(self._over[:, None], self._fresh, report)
+        infos |= self._infos(report, self._everyone)
+        observations = self._observe()
+        return *map(self._out, (observations, reward, terminated, truncated)), infos  # type: ignore[return-value]
+
+    def _any(self, mask: Tensor) -> bool:
+        """Whether any is True; on a device, whose answer would have to be waited for, perhaps."""
+        return not self._on_host or bool(mask.any())
+
+    def _ignored(self, actions: Any, over: Tensor) -> Any:
+        """`actions`, with one that is valid in place of those that do not count."""
+        idle = 0 if isinstance(self.single_action_space, spaces.Discrete) else torch.nan
+        rows = over if len(self.action_space.shape or ()) == 1 else over[:, None]
+        if self._on_host:
+            return np.where(rows.numpy(), idle, actions)
+        return torch.where(rows, idle, torch.as_tensor(actions, device=self.device))
+
+    def _checked_orders(self, actions: Any) -> Tensor:
+        """[n, 2 N] the orders that n actions stand for."""
+        actions, shape = np.asarray(actions), self.action_space.shape
+        if actions.shape != shape:
+            raise ValueError(f"actions of shape {actions.shape}; {shape} is needed")
+        orders = np.zeros((self.num_envs, 2 * self._assets))
+        try:
+            self._actions.many(actions, orders)
+        except ValueError:
+            for e, action in enumerate(actions):
+                try:
+                    self._actions.one(action, orders[:1])
+                except ValueError as error:
+                    raise ValueError(f"environment {e}: {error}") from None
+            raise
+        return torch.from_numpy(orders)
+
+    def _observe(self) -> Tensor:
+        """[n, window * F + 3 N + 1] float32 what is seen now."""
+        market, size = self.simulator, self._windows.shape[1]
+        seen = torch.empty(self.num_envs, size + market.account.shape[1], device=self.device)
+        last = market.t - (self.config.window - 1)
+        torch.index_select(self._windows, 0, last, out=seen[:, :size])
+        seen[:, size:] = market.account
+        return seen
+
+    def _finals(self, report: Tensor, over: Tensor) -> dict[str, Any]:
+        """What the episodes that are `over` ended with."""
+        there = self._out(over)
+        return {
+            "final_obs": self._out(self._observe()), "_final_obs": there,
+            "final_info": self._infos(report, over), "_final_info": there,
+        }  # fmt: skip
+
+    def _infos(self, report: Tensor, there: Tensor) -> dict[str, Any]:
+        """Infos of the environments that are `there`, as views of `report` [n, R]."""
+        time = self._out(self._times.index_select(0, self.simulator.t))
+        exited = self._out(there & (report[:, _EXITED] > 0.0))
+        report, there = self._out(report), self._out(there)
+        costs = {part: report[:, column] for part, column in _COSTS.items()}
+        infos = {
+            "time": time.view("datetime64[ns]") if self._on_host else time,
+            "equity": report[:, _EQUITY],
+            "cash": report[:, _CASH],
+            "holdings": report[:, self._block("units")],
+            "weights": report[:, self._block("weights")],
+            "costs": costs | {f"_{part}": there for part in costs},
+            "fills": report[:, self._block("fills")],
+            "exits": report[:, self._block("exits")],
+        }
+        return infos | {f"_{key}": there for key in infos} | {"_exits": exited}
+
+    def _out(self, tensor: Tensor) -> Any:
+        """What a caller gets of a tensor."""
+        return tensor.numpy() if self._on_host else tensor
+
+
+def trading(num_envs: int = 1, **settings: Any) -> MarketVectorEnv:
+    """n of `drltrade/Trading-v0`; see `MarketVectorEnv`."""
+    return MarketVectorEnv(TradingEnv, num_envs, **settings)
+
+
+def portfolio(num_envs: int = 1, **settings: Any) -> MarketVectorEnv:
+    """n of `drltrade/Portfolio-v0`; see `MarketVectorEnv`."""
+    return MarketVectorEnv(PortfolioEnv, num_envs, **settings)
+
+
+def _generator(device: str | torch.device) -> torch.Generator:
+    """One on `device`, seeded by chance."""
+    try:
+        generator = torch.Generator(torch.device(device))
+    except RuntimeError as error:
+        raise DeviceError(f"device {str(device)!r}: {error}") from None
+    generator.seed()
+    return generator
+
+
+def orders_of(actions: Actions, env: MarketVectorEnv) -> Callable[[Any], Tensor]:
+    """`orders(actions) -> [n, 2 N]` on the device of `env`, for which nothing waits."""
+    device, space, assets = env.device, actions.space, env.task.market.assets
+    if isinstance(space, spaces.Discrete):
+        rows = np.zeros((int(space.n), 2 * assets))
+        actions.many(np.arange(len(rows)), rows)
+        table = torch.from_numpy(rows).to(device)
+        return lambda chosen: table.index_select(0, torch.as_tensor(chosen, device=device).long())
+    assert isinstance(space, spaces.Box)
+    low, high = float(space.low.min()), float(space.high.max())
+    gross = env.config.gross_limit if isinstance(env.config, PortfolioConfig) else torch.inf
+
+    def orders(chosen: Any) -> Tensor:
+        target = torch.as_tensor(chosen, device=device).double()
+        outside = ((target < low) | (target > high)).any()
+        torch._assert_async(~outside, f"an action lies outside the range [{low}, {high}]")
+        size = target.nan_to_num(0.0).abs().sum(1, keepdim=True)
+        return torch.cat((target * (gross / size.clamp_min(gross)), torch.zeros_like(target)), 1)
+
+    return orders
