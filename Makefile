@@ -2,9 +2,10 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+ORACLE := .oracle
 JOBS ?= 2
 
-.PHONY: demo test check format bench clean
+.PHONY: demo test check format bench oracle clean
 
 $(BIN)/drltrade: pyproject.toml
 	test -d $(VENV) || $(PYTHON) -m venv $(VENV)
@@ -35,6 +36,14 @@ format: $(VENV)/.dev  ## let ruff tidy up
 bench: $(VENV)/.dev  ## every benchmark; figures to compare with benchmarks/RESULTS.md
 	$(BIN)/pip install --quiet --editable '.[bench]'
 	for script in benchmarks/bench_*.py; do $(BIN)/python $$script || exit 1; done
+
+$(ORACLE)/.installed: tests/oracles/requirements.txt
+	test -d $(ORACLE) || $(PYTHON) -m venv $(ORACLE)
+	$(ORACLE)/bin/pip install --quiet --requirement $<
+	touch $@
+
+oracle: $(ORACLE)/.installed  ## have vectorbt and backtrader execute the golden orders anew
+	$(ORACLE)/bin/python tests/oracles/make_golden.py
 
 clean:
 	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
