@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from drltrade.experiment.backtest import Backtest as Backtest
     from drltrade.experiment.backtest import backtest as backtest
     from drltrade.experiment.presets import make_env as make_env
+    from drltrade.experiment.presets import make_vec_env as make_vec_env
     from drltrade.experiment.run import Run as Run
     from drltrade.experiment.run import load_run as load_run
     from drltrade.experiment.run import train as train
@@ -36,6 +37,7 @@ _HOMES = {
     "Backtest": "drltrade.experiment.backtest",
     "backtest": "drltrade.experiment.backtest",
     "make_env": "drltrade.experiment.presets",
+    "make_vec_env": "drltrade.experiment.presets",
     "Run": "drltrade.experiment.run",
     "load_run": "drltrade.experiment.run",
     "train": "drltrade.experiment.run",

@@ -13,9 +13,13 @@ from types import ModuleType
 from typing import Any
 
 ENTRY_POINTS = {
-    "drltrade/Trading-v0": "drltrade.envs.trading:TradingEnv",
-    "drltrade/Portfolio-v0": "drltrade.envs.portfolio:PortfolioEnv",
+    "drltrade/Trading-v0": ("drltrade.envs.trading:TradingEnv", "drltrade.envs.vector:trading"),
+    "drltrade/Portfolio-v0": (
+        "drltrade.envs.portfolio:PortfolioEnv",
+        "drltrade.envs.vector:portfolio",
+    ),
 }
+"""Of `gymnasium.make` and of `gymnasium.make_vec`, which takes the second unless told otherwise."""
 
 
 def register() -> None:
@@ -27,9 +31,9 @@ def register() -> None:
 
 
 def _register_all(gymnasium: ModuleType) -> None:
-    for name, entry_point in ENTRY_POINTS.items():
+    for name, (single, vector) in ENTRY_POINTS.items():
         if name not in gymnasium.registry:
-            gymnasium.register(id=name, entry_point=entry_point)
+            gymnasium.register(id=name, entry_point=single, vector_entry_point=vector)
 
 
 class _AfterImport(MetaPathFinder):

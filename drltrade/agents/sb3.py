@@ -4,7 +4,6 @@ import importlib
 from collections.abc import Mapping
 from typing import Any
 
-import gymnasium
 import torch
 from pydantic import Field
 from torch import Tensor
@@ -14,6 +13,7 @@ from drltrade.agents.market_view import reward_scale
 from drltrade.envs.make import face
 from drltrade.envs.observations import Observation
 from drltrade.envs.task import Task
+from drltrade.envs.vector import MarketVectorEnv
 from drltrade.errors import ConfigError
 from drltrade.settings import Settings
 
@@ -28,7 +28,7 @@ class SB3Config(Settings):
     policy: str | None = Field(
         None, description="default: MlpLstmPolicy for Recurrent*, otherwise MlpPolicy"
     )
-    n_envs: int = Field(8, ge=1, description="environments stepped in turn")
+    n_envs: int = Field(8, ge=1, description="environments stepped together")
     normalize_reward: bool = Field(True, description="divide by the asset's volatility per bar")
     hyperparameters: dict[str, Any] = Field(
         default_factory=dict, description="keyword arguments of the class, as they are"
@@ -52,17 +52,30 @@ def algorithm_class(name: str) -> Any:
 
 
 class SB3Policy:
-    """The model's deterministic policy; `state` is the hidden state of recurrent ones."""
+    """The model's deterministic policy; `state` is the hidden state of recurrent ones.
+
+    A model that has a `MarketVecEnv` acts in the space that this shows; its actions come back as
+    the market means them. Those of any other model are left as they are.
+    """
 
     def __init__(self, model: Any) -> None:
-        self._model = model
+        from drltrade.envs.sb3 import MarketVecEnv, market_actions
+
+        env: Any = model.get_env() if hasattr(model, "get_env") else None
+        shown = env is not None and isinstance(env.unwrapped, MarketVecEnv)
+        self._model, self._actions = model, market_actions
+        self._space = env.unwrapped.market.single_action_space if shown else None
 
     def act(self, observation: Observation, state: Any = None) -> tuple[Any, Any]:
         """Greedy action for one flat observation."""
         action, next_state = self._model.predict(
             observation, state=state, episode_start=[state is None], deterministic=True
         )
-        return (int(action) if action.ndim == 0 else action), next_state
+        if action.ndim == 0:
+            return int(action), next_state
+        if self._space is not None:
+            action = self._actions(action, self._space)
+        return action, next_state
 
 
 class SB3Agent:
@@ -73,21 +86,16 @@ class SB3Agent:
 
     def __init__(self, config: SB3Config, task: Task, generator: torch.Generator) -> None:
         """`generator` gives the device and the seed."""
-        from stable_baselines3.common.vec_env import DummyVecEnv
+        from drltrade.envs.sb3 import MarketVecEnv
 
         build = algorithm_class(config.algorithm)
-        scale = reward_scale(task) if config.normalize_reward else 1.0
-        self._scale = scale
-
-        def make() -> gymnasium.Env[Observation, Any]:
-            env = face(task)(task, period="train")
-            return gymnasium.wrappers.TransformReward(env, lambda reward: float(reward) / scale)
-
+        self._scale = reward_scale(task) if config.normalize_reward else 1.0
+        market = MarketVectorEnv(face(task), config.n_envs, task, period="train")
         default = "MlpLstmPolicy" if RECURRENT in config.algorithm else "MlpPolicy"
         try:
             self.model = build(
                 config.policy or default,
-                DummyVecEnv([make] * config.n_envs),
+                MarketVecEnv(market, self._scale),
                 seed=generator.initial_seed(),
                 device=str(generator.device),
                 **config.hyperparameters,

@@ -11,7 +11,7 @@ from drltrade.backtest.ledger import Floats, Ledger, Ruin
 from drltrade.envs.observations import windows
 from drltrade.envs.portfolio import PortfolioEnv
 from drltrade.envs.trading import TradingEnv
-from drltrade.market.paths import BLOCKS, COLUMNS, replay_kernel
+from drltrade.market.paths import BLOCKS, COLUMNS, make_room, replay_kernel, width_of
 from drltrade.market.simulator import Rules
 from drltrade.market.standing import account_features
 from drltrade.market.state import COST_PARTS
@@ -76,39 +76,39 @@ def replay(orders: Floats, market: Market, rows: range, rules: Rules) -> Ledger:
     orders = np.asarray(orders, np.float64).reshape(len(orders), -1)
     if len(orders) != last - first:
         raise ValueError(f"{len(orders)} orders for {last - first} decisions")
-    if orders.shape[1] == n:
-        orders = np.concatenate((orders, np.zeros_like(orders)), axis=1)
-    columns = np.zeros((len(COLUMNS), len(orders)))
-    blocks = np.zeros((len(BLOCKS), len(orders), n))
-    tape = market.tape(rules.plan.fill)[first:last]
-    replay_kernel(rules.plan)(
-        tape, rules.terms.table(n), np.ascontiguousarray(orders), columns, blocks,
-        rules.initial_equity, rules.floor,
+    width, fill = width_of(n), rules.plan.fill
+    targets, amounts = np.zeros((2, len(orders) + 1, width))
+    targets[:-1, :n], targets[-1], targets[:, n:] = orders[:, :n], np.nan, np.nan
+    if orders.shape[1] > n:
+        amounts[:-1, :n] = orders[:, n:]
+    columns = np.zeros((len(COLUMNS), len(orders) + 1))
+    columns[: COLUMNS.index("equity") + 1, 0] = rules.initial_equity
+    blocks = np.zeros((len(BLOCKS), len(orders) + 1, width))
+    closed = replay_kernel(rules.plan)(
+        market.tape(fill, width)[first:last], rules.terms.table(n, width), targets[:-1],
+        amounts[:-1], columns, blocks, rules.floor, make_room(width),
     )  # fmt: skip
-    path, by_asset = (
-        dict(zip(COLUMNS, columns, strict=True)),
-        dict(zip(BLOCKS, blocks, strict=True)),
-    )
-    equity = np.concatenate(([rules.initial_equity], path["equity"]))
-
-    def after(values: Floats, start: float = 0.0) -> Floats:
-        return np.concatenate((np.full_like(values[:1], start), values))
-
-    traded, exits = by_asset["traded"], by_asset["exit_units"]
+    path = dict(zip(COLUMNS, columns, strict=True))
+    units, fill_price, exits, exit_price = blocks[:, :, :n]
+    fill_price[0] = np.nan
+    exit_price = np.where(exits != 0.0, exit_price, np.nan) if closed else np.full((), np.nan)
+    exit_price = np.broadcast_to(exit_price, exits.shape)
+    equity, turnover = path["equity"], path["turnover"]
+    turnover[1:] /= equity[:-1]
     return Ledger(
         symbols=market.symbols,
         times=market.times[first : last + 1],
         close=market.close[first : last + 1],
-        units=after(by_asset["units"]),
-        fill_price=after(np.where(traded != 0.0, tape[:, :n], np.nan), np.nan),
-        exit_units=after(exits),
-        exit_price=after(np.where(exits != 0.0, by_asset["exit_price"], np.nan), np.nan),
-        cash=after(path["cash"], rules.initial_equity),
+        units=units,
+        fill_price=fill_price,
+        exit_units=exits,
+        exit_price=exit_price,
+        cash=path["cash"],
         equity=equity,
-        turnover=after(path["turnover"] / equity[:-1]),
-        costs={part: after(path[part]) for part in COST_PARTS},
-        targets=np.concatenate((orders[:, :n], np.full((1, n), np.nan))),
-        fill=rules.plan.fill,
+        turnover=turnover,
+        costs={part: path[part] for part in COST_PARTS},
+        targets=targets[:, :n],
+        fill=fill,
         periods_per_year=market.periods_per_year,
         ruin=_ruin(path["ruined"], path["forgiven"]),
     )
@@ -118,4 +118,4 @@ def _ruin(ruined: Floats, forgiven: Floats) -> Ruin | None:
     if not ruined.any():
         return None
     t = int(np.argmax(ruined))
-    return Ruin(row=t + 1, forgiven=float(forgiven[t]))
+    return Ruin(row=t, forgiven=float(forgiven[t]))

@@ -30,7 +30,11 @@ class Actions(Protocol):
         ...
 
     def many(self, actions: NDArray[Any], orders: Orders) -> None:
-        """Write the orders of n actions into `orders` [n, 2 N]; raises as `one`."""
+        """Write the orders of n actions into `orders` [n, 2 N].
+
+        Raises:
+            ValueError: as `one`; names the environment, where there are several.
+        """
         ...
 
 
@@ -51,11 +55,8 @@ class DiscretePositions:
         """See `Actions`."""
         wrong = (actions < 0) | (actions >= len(self.positions))
         if wrong.any():
-            e = int(wrong.argmax())
-            raise ValueError(
-                f"action {actions[e]!r} of environment {e}: 0 .. {len(self.positions) - 1} are "
-                "allowed"
-            )
+            allowed = f"0 .. {len(self.positions) - 1} are allowed"
+            raise ValueError(f"{_which(actions, wrong)}: {allowed}")
         orders[:, 0] = self._table[actions]
 
 
@@ -82,9 +83,9 @@ class ContinuousWeights:
             raise ValueError(f"actions of {actions.shape[-1]} weights; there are {n} assets")
         wrong = (actions < self._low) | (actions > self._high)
         if wrong.any():
-            weight = actions[tuple(np.argwhere(wrong)[0])]
             raise ValueError(
-                f"action {weight} lies outside the position range [{self._low}, {self._high}]"
+                f"{_which(actions, wrong)} lies outside the position range "
+                f"[{self._low}, {self._high}]"
             )
         orders[:, :n] = actions
         if n > 1:
@@ -105,10 +106,19 @@ class FixedAmount:
 
     def many(self, actions: NDArray[Any], orders: Orders) -> None:
         """See `Actions`."""
-        if ((actions < SELL) | (actions > BUY)).any():
-            raise ValueError(f"action {actions}: {SELL} (sell), {HOLD} (hold) or {BUY} (buy)")
+        wrong = (actions < SELL) | (actions > BUY)
+        if wrong.any():
+            allowed = f"{SELL} (sell), {HOLD} (hold) and {BUY} (buy) are allowed"
+            raise ValueError(f"{_which(actions, wrong)}: {allowed}")
         orders[:, 0] = np.nan
         orders[:, 1] = self._amounts[actions]
+
+
+def _which(actions: NDArray[Any], wrong: NDArray[np.bool_]) -> str:
+    """The first wrong action of several."""
+    place = tuple(np.argwhere(wrong)[0])
+    where = f"environment {place[0]}: " if len(actions) > 1 else ""
+    return f"{where}action {actions[place].item()!r}"
 
 
 def make_actions(config: MarketConfig, assets: int) -> Actions:

@@ -11,10 +11,10 @@ from drltrade.envs.config import PeriodName
 from drltrade.envs.observations import Observation
 from drltrade.envs.task import Task
 from drltrade.errors import ConfigError
+from drltrade.market.advance import advance_kernel, make_room
 from drltrade.market.kernels import (
     ACCOUNT_REPORT,
     ACCOUNT_STATE,
-    advance_kernel,
     report_size,
     state_size,
 )
@@ -56,7 +56,7 @@ class Episode:
         self._flat = market.features.reshape(-1)
         self._tape, self._times = market.tape(self.rules.plan.fill), list(market.times)
         self._terms, self._floor = self.rules.terms.table(assets), self.rules.floor
-        self._kernel = advance_kernel(self.rules.plan)
+        self._kernel, self._room = advance_kernel(self.rules.plan, lanes=1), make_room(assets, 1)
         self._plain = self.rules.reward in ("log_return", {"log_return": 1.0})
         self._reward = make_reward(SCALAR, self.rules.reward)
         self.orders = np.zeros((1, 2 * assets))
@@ -145,7 +145,7 @@ class Episode:
         before = self._state[0, 1]
         self._kernel(
             self._tape, self._terms, self.orders, self._state, self._t, report, self._features,
-            observed, self._floor,
+            observed, self._floor, self._room,
         )  # fmt: skip
         self.row += 1
         line = report[0]

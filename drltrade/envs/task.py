@@ -123,8 +123,9 @@ class Task:
         *,
         period: PeriodName = "train",
         episode_length: int | tuple[int, int] | None = None,
+        detailed: bool = True,
     ) -> Simulator:
-        """A batch of accounts on the device of `generator`."""
+        """A batch of accounts on the device of `generator`; see `Simulator`."""
         return Simulator(
             self.market,
             self.rules,
@@ -134,6 +135,7 @@ class Task:
             device=generator.device,
             generator=generator,
             starts=self.config.starts,
+            detailed=detailed,
         )
 
 

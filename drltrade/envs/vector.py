@@ -13,10 +13,10 @@ import torch
 from gymnasium import spaces
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
+from numpy.typing import NDArray
 from torch import Tensor
 
 from drltrade.envs.actions import Actions
-from drltrade.envs.config import PortfolioConfig
 from drltrade.envs.observations import windows
 from drltrade.envs.portfolio import PortfolioEnv
 from drltrade.envs.task import Task
@@ -99,26 +99,27 @@ class MarketVectorEnv(VectorEnv[Any, Any, Any]):
             episode_length=None if whole else self.config.episode_length,
         )  # fmt: skip
         self._actions, self._assets = one.actions, self.task.market.assets
+        self._on_host = self.device.type == "cpu"
         self._windows = windows(self.simulator.features, self.config.window).flatten(1, 2)
         times = torch.from_numpy(self.task.market.times.as_unit("ns").asi8.copy())
         self._times = times.to(self.device)
         self._everyone = torch.ones(num_envs, dtype=torch.bool, device=self.device)
+        first, size = len(ACCOUNT_REPORT), self._assets
+        self._blocks = {
+            name: slice(first + k * size, first + (k + 1) * size)
+            for k, name in enumerate(ASSET_REPORT)
+        }
         self._fresh = self._fresh_report().to(self.device)
         self._over: Tensor | None = None
-        self._on_host = self.device.type == "cpu"
-        self._orders = self._checked_orders if self._on_host else orders_of(one.actions, self)
+        gross = getattr(self.config, "gross_limit", None)
+        self._tensor_orders = tensor_orders(self._actions, self._assets, gross, self.device)
 
     def _fresh_report(self) -> Tensor:
         """[R] what is reported of an account at the start of its episode."""
         fresh = torch.zeros(report_size(self._assets), dtype=torch.float64)
         fresh[_EQUITY] = fresh[_CASH] = self.config.initial_equity
-        fresh[self._block("fills")] = fresh[self._block("exits")] = torch.nan
+        fresh[self._blocks["fills"]] = fresh[self._blocks["exits"]] = torch.nan
         return fresh
-
-    def _block(self, name: str) -> slice:
-        """Where a report holds the assets' numbers of that name."""
-        first = len(ACCOUNT_REPORT) + ASSET_REPORT.index(name) * self._assets
-        return slice(first, first + self._assets)
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
@@ -144,7 +145,8 @@ class MarketVectorEnv(VectorEnv[Any, Any, Any]):
         else:
             self.simulator.restart(chosen)
             self._over = self._over & ~chosen
-        return self._out(self._observe()), self._infos(self._fresh.repeat(len(chosen), 1), chosen)
+        report = self._fresh.repeat(self.num_envs, 1)
+        return self._out(self._observe()), self._infos(report, chosen.clone())
 
     def _chosen(self, options: dict[str, Any]) -> Tensor:
         if odd := set(options) - {"reset_mask"}:
@@ -157,7 +159,7 @@ class MarketVectorEnv(VectorEnv[Any, Any, Any]):
                 f"reset: reset_mask of shape {tuple(mask.shape)} and {mask.dtype}; "
                 f"({self.num_envs},) and bool are needed"
             )
-        return mask.clone()
+        return mask
 
     def step(self, actions: Any) -> tuple[Any, Any, Any, Any, dict[str, Any]]:
         """Carry all environments one bar on; see `gymnasium.vector.VectorEnv.step`.
@@ -175,7 +177,7 @@ class MarketVectorEnv(VectorEnv[Any, Any, Any]):
                 'reset(options={"reset_mask": ...}) first'
             )
         resetting = mode is AutoresetMode.NEXT_STEP and self._any(over)
-        orders = self._orders(self._ignored(actions, over) if resetting else actions)
+        orders = self._orders(actions, over if resetting else None)
         led_to = market.play(orders[:, : self._assets], orders[:, self._assets :])
         reward, report = led_to.reward.clone(), market.report
         terminated, truncated = led_to.terminated, led_to.truncated
@@ -184,43 +186,48 @@ class MarketVectorEnv(VectorEnv[Any, Any, Any]):
             market.restart(over)
             reward = torch.where(over, 0.0, reward)
             terminated, truncated = terminated & ~over, truncated & ~over
-            report = torch.where(over[:, None], self._fresh, report)
+            report = self._begun(report, over)
         self._over = terminated | truncated
         if mode is AutoresetMode.SAME_STEP and self._any(self._over):
-            infos = self._finals(report, self._over)
+            infos = self._finals(report, self._over.clone())
             market.restart(self._over)
-            report = torch.where(self._over[:, None], self._fresh, report)
-        infos |= self._infos(report, self._everyone)
+            report = self._begun(report, self._over)
+        infos |= self._infos(report, self._everyone.clone())
         observations = self._observe()
-        return *map(self._out, (observations, reward, terminated, truncated)), infos  # type: ignore[return-value]
+        return *map(self._out, (observations, reward, terminated, truncated)), infos
 
     def _any(self, mask: Tensor) -> bool:
         """Whether any is True; on a device, whose answer would have to be waited for, perhaps."""
         return not self._on_host or bool(mask.any())
 
-    def _ignored(self, actions: Any, over: Tensor) -> Any:
-        """`actions`, with one that is valid in place of those that do not count."""
-        idle = 0 if isinstance(self.single_action_space, spaces.Discrete) else torch.nan
-        rows = over if len(self.action_space.shape or ()) == 1 else over[:, None]
-        if self._on_host:
-            return np.where(rows.numpy(), idle, actions)
-        return torch.where(rows, idle, torch.as_tensor(actions, device=self.device))
+    def _begun(self, report: Tensor, new: Tensor) -> Tensor:
+        """`report` [n, R], with the start of an episode in the rows of those that are `new` [n]."""
+        if not self._on_host:
+            return torch.where(new[:, None], self._fresh, report)
+        report = report.clone()  # and few rows written: several times faster than `where`
+        report[new] = self._fresh
+        return report
 
-    def _checked_orders(self, actions: Any) -> Tensor:
-        """[n, 2 N] the orders that n actions stand for."""
-        actions, shape = np.asarray(actions), self.action_space.shape
-        if actions.shape != shape:
-            raise ValueError(f"actions of shape {actions.shape}; {shape} is needed")
+    def _orders(self, actions: Any, ignored: Tensor | None) -> Tensor:
+        """[n, 2 N] the orders that n actions stand for; those `ignored` [n] may be any."""
+        shape = self.action_space.shape
+        if np.shape(actions) != shape:
+            raise ValueError(f"actions of shape {np.shape(actions)}; {shape} is needed")
+        discrete = isinstance(self.single_action_space, spaces.Discrete)
+        idle, rows = (0, (-1,)) if discrete else (torch.nan, (-1, 1))
+        if self._on_host:
+            actions = np.asarray(actions)
+            if ignored is not None:
+                actions = np.where(ignored.view(rows).numpy(), idle, actions)
+            return self._checked(actions)
+        actions = torch.as_tensor(actions, device=self.device)
+        if ignored is not None:
+            actions = torch.where(ignored.view(rows), idle, actions)
+        return self._tensor_orders(actions)
+
+    def _checked(self, actions: NDArray[Any]) -> Tensor:
         orders = np.zeros((self.num_envs, 2 * self._assets))
-        try:
-            self._actions.many(actions, orders)
-        except ValueError:
-            for e, action in enumerate(actions):
-                try:
-                    self._actions.one(action, orders[:1])
-                except ValueError as error:
-                    raise ValueError(f"environment {e}: {error}") from None
-            raise
+        self._actions.many(actions, orders)
         return torch.from_numpy(orders)
 
     def _observe(self) -> Tensor:
@@ -250,11 +257,11 @@ class MarketVectorEnv(VectorEnv[Any, Any, Any]):
             "time": time.view("datetime64[ns]") if self._on_host else time,
             "equity": report[:, _EQUITY],
             "cash": report[:, _CASH],
-            "holdings": report[:, self._block("units")],
-            "weights": report[:, self._block("weights")],
+            "holdings": report[:, self._blocks["units"]],
+            "weights": report[:, self._blocks["weights"]],
             "costs": costs | {f"_{part}": there for part in costs},
-            "fills": report[:, self._block("fills")],
-            "exits": report[:, self._block("exits")],
+            "fills": report[:, self._blocks["fills"]],
+            "exits": report[:, self._blocks["exits"]],
         }
         return infos | {f"_{key}": there for key in infos} | {"_exits": exited}
 
@@ -277,29 +284,39 @@ def _generator(device: str | torch.device) -> torch.Generator:
     """One on `device`, seeded by chance."""
     try:
         generator = torch.Generator(torch.device(device))
+        generator.seed()
     except RuntimeError as error:
         raise DeviceError(f"device {str(device)!r}: {error}") from None
-    generator.seed()
     return generator
 
 
-def orders_of(actions: Actions, env: MarketVectorEnv) -> Callable[[Any], Tensor]:
-    """`orders(actions) -> [n, 2 N]` on the device of `env`, for which nothing waits."""
-    device, space, assets = env.device, actions.space, env.task.market.assets
+def tensor_orders(
+    actions: Actions, assets: int, gross: float | None, device: torch.device
+) -> Callable[[Tensor], Tensor]:
+    """`orders(actions) -> [n, 2 N]` in tensor operations on `device`, for which nothing waits.
+
+    Args:
+        actions: what they mean.
+        assets: N.
+        gross: the sum of absolute weights to which larger ones are scaled down; None: none is.
+        device: where actions and orders live.
+    """
+    space = actions.space
     if isinstance(space, spaces.Discrete):
         rows = np.zeros((int(space.n), 2 * assets))
         actions.many(np.arange(len(rows)), rows)
         table = torch.from_numpy(rows).to(device)
-        return lambda chosen: table.index_select(0, torch.as_tensor(chosen, device=device).long())
+        return lambda chosen: table.index_select(0, chosen.long())
     assert isinstance(space, spaces.Box)
     low, high = float(space.low.min()), float(space.high.max())
-    gross = env.config.gross_limit if isinstance(env.config, PortfolioConfig) else torch.inf
 
-    def orders(chosen: Any) -> Tensor:
-        target = torch.as_tensor(chosen, device=device).double()
+    def orders(chosen: Tensor) -> Tensor:
+        target = chosen.double()
         outside = ((target < low) | (target > high)).any()
         torch._assert_async(~outside, f"an action lies outside the range [{low}, {high}]")
-        size = target.nan_to_num(0.0).abs().sum(1, keepdim=True)
-        return torch.cat((target * (gross / size.clamp_min(gross)), torch.zeros_like(target)), 1)
+        if gross is not None:
+            size = target.nan_to_num(0.0).abs().sum(1, keepdim=True)
+            target = target * (gross / size.clamp_min(gross))
+        return torch.cat((target, torch.zeros_like(target)), 1)
 
     return orders

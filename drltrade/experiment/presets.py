@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+from gymnasium.vector import AutoresetMode
+
 from drltrade.agents.registry import config_model, parse_agent
 from drltrade.agents.sb3 import PREFIX
 from drltrade.envs.config import PortfolioConfig, TradingConfig, parse_env
@@ -12,6 +14,7 @@ from drltrade.envs.make import face
 from drltrade.envs.portfolio import PortfolioEnv
 from drltrade.envs.task import Task
 from drltrade.envs.trading import TradingEnv
+from drltrade.envs.vector import MarketVectorEnv
 from drltrade.errors import ConfigError, suggestion
 from drltrade.settings import Settings, parse
 from drltrade.training.loop import TrainingConfig
@@ -192,3 +195,16 @@ def make_env(preset: str = "sp500-daily", **overrides: Any) -> TradingEnv | Port
     """The environment of a preset; `overrides` are its keys, `period="test"` among them."""
     task = Task.build(resolve_env(preset, overrides))
     return face(task)(task)
+
+
+def make_vec_env(
+    preset: str = "sp500-daily",
+    n_envs: int = 1,
+    device: str = "cpu",
+    *,
+    autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
+    **overrides: Any,
+) -> MarketVectorEnv:
+    """`n_envs` environments of a preset in one, on a device; `overrides` are the preset's keys."""
+    task = Task.build(resolve_env(preset, overrides))
+    return MarketVectorEnv(face(task), n_envs, task, autoreset_mode=autoreset_mode, device=device)

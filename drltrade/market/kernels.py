@@ -1,6 +1,8 @@
-"""The accounting rule under numba: one bar for many accounts, a path, thousands of paths.
+"""The accounting rule under numba: what `advance` and `paths` share.
 
-An account is a row of numbers here, so that a step is one call with a handful of arrays.
+An account is a row of numbers here, so that a step is one call with a handful of arrays. Kernels
+allocate nothing and count no references (a call for it in a loop keeps the compiler from vector
+instructions): the room they need is an argument.
 """
 
 import math
@@ -9,13 +11,10 @@ from functools import cache
 from types import SimpleNamespace
 from typing import Any
 
-import numpy as np
-
 from drltrade.market.account import Rule, make_rule
 from drltrade.market.loops import LoopRule, Scratch, make_loop_rule
 from drltrade.market.namespaces import Scalar
-from drltrade.market.standing import make_standing
-from drltrade.market.state import COST_PARTS, Account, Bar
+from drltrade.market.state import COST_PARTS, Bar
 from drltrade.market.terms import Plan, Terms
 
 ACCOUNT_STATE = ("cash", "equity", "peak")
@@ -52,13 +51,19 @@ def compiler() -> Callable[[Any], Any]:
     """numba.njit with numpy's error model: x / 0 is inf, as in the other specialisations."""
     import numba
 
-    return numba.njit(
-        error_model="numpy", forceinline=True, fastmath={"reassoc", "contract", "nsz", "arcp"}
-    )
+    options: dict[str, Any] = {
+        "error_model": "numpy",
+        "forceinline": True,
+        "fastmath": {"reassoc", "contract", "nsz", "arcp"},
+        "_nrt": False,
+    }
+    compile_function: Callable[[Any], Any] = numba.njit(**options)
+    return compile_function
 
 
 @cache
-def _namespace() -> Any:
+def namespace() -> Any:
+    """Plain numbers, as numba compiles them."""
     import numba
 
     inline = numba.njit(inline="always")
@@ -70,13 +75,13 @@ def _namespace() -> Any:
 @cache
 def compiled_rule(plan: Plan) -> Rule:
     """The rule for one account of one asset; importing and compiling takes seconds."""
-    return make_rule(_namespace(), plan, compiler())
+    return make_rule(namespace(), plan, compiler())
 
 
 @cache
 def compiled_loop_rule(plan: Plan) -> LoopRule:
     """The rule for one account of many assets."""
-    return make_loop_rule(_namespace(), plan, compiler())
+    return make_loop_rule(namespace(), plan, compiler())
 
 
 @cache
@@ -93,89 +98,6 @@ def terms_reader() -> Any:
         )  # fmt: skip
 
     return read
-
-
-@cache
-def advance_kernel(plan: Plan) -> Any:
-    """`advance(tape, terms, orders, state, t, report, features, observed, floor)`: one bar.
-
-    Args:
-        tape: [T, 9 N + 1], see `tensors.Market.tape`.
-        terms: [20, N], see `Terms.table`.
-        orders: [n, 2 N] targets (NaN: none), then amounts.
-        state: [n, S], carried on in place.
-        t: [n] int64, the bar at whose close each account decides.
-        report: [n, R], written.
-        features: [T, F] float32.
-        observed: [n, window * F + 3 N + 1] float32, written: the window that ends with t + 1, then
-            what the agent is told of its account.
-        floor: equity at or below which an account is closed, money.
-    """
-    return _advance_one(plan) if plan.single else _advance_many(plan)
-
-
-def _advance_one(plan: Plan) -> Any:
-    step, jit = compiled_rule(plan), compiler()
-    standing = make_standing(_namespace(), jit)
-    aged, of_asset, read = standing.aged, standing.of_asset, terms_reader()
-
-    @jit
-    def advance(
-        tape: Any, terms: Any, orders: Any, state: Any, t: Any, report: Any, features: Any,
-        observed: Any, floor: Any,
-    ) -> None:  # fmt: skip
-        prices = read(terms, 0)
-        for e in range(t.size):
-            now, bar, out = state[e], tape[t[e]], report[e]
-            account = Account(now[0], now[3], now[4], now[6], now[7])
-            units, equity = now[3], now[1]
-            done = step(
-                account, orders[e, 0], orders[e, 1],
-                Bar(
-                    bar[0], bar[1], bar[2], bar[9], bar[3], bar[4], bar[5], bar[6], bar[7],
-                    bar[8] > 0.0,
-                ),
-                floor, prices,
-            )  # fmt: skip
-            after = done.account
-            age = aged(now[5], units, after.units)
-            now[0], now[1], now[2] = after.cash, done.equity, max(now[2], done.equity)
-            now[3], now[4], now[5] = after.units, after.entry, age
-            now[6], now[7] = after.pressure, after.pending
-            position, unrealised, tenure = of_asset(
-                after.units, after.entry, age, bar[2], done.equity
-            )
-            out[0], out[1], out[2] = math.log(done.equity / equity), done.ruined, done.equity
-            out[3], out[4], out[5] = after.cash, done.turnover, done.forgiven
-            out[6], out[7], out[8] = done.exit_units != 0.0, done.commission, done.fixed
-            out[9], out[10], out[11] = done.spread, done.slippage, done.impact
-            out[12], out[13], out[14] = done.liquidation, done.borrow, done.financing
-            out[15], out[16], out[17] = done.funding, done.interest, after.units
-            out[18] = after.units * bar[2] / done.equity
-            out[19] = bar[0] if done.traded != 0.0 else math.nan
-            out[20], out[21], out[22] = done.exit_price, done.traded, done.exit_units
-            size = observed.shape[1] - 4
-            look(features, t[e] + 1, observed[e], size)
-            observed[e, size], observed[e, size + 1] = position, unrealised
-            observed[e, size + 2], observed[e, size + 3] = tenure, 1.0 - done.equity / now[2]
-
-    look = _look()
-    return advance
-
-
-@cache
-def _look() -> Any:
-    @compiler()
-    def look(features: Any, t: Any, observed: Any, size: Any) -> None:
-        """Copy the window that ends with bar t into the first `size` numbers of `observed`."""
-        if size > 0:
-            count = features.shape[1]
-            flat = features.reshape(features.size)
-            start = (t + 1) * count - size
-            for k in range(size):
-                observed[k] = flat[start + k]
-
-    return look
 
 
 @cache
@@ -209,61 +131,11 @@ def panel_terms() -> Any:
 
 
 @cache
-def scratch_maker() -> Any:
-    """`make(assets) -> Scratch`, inside compiled code."""
+def scratch_reader() -> Any:
+    """`read(room) -> Scratch` of views of [7, N] numbers."""
 
     @compiler()
-    def make(n: Any) -> Scratch:
-        room, flags = np.zeros((12, n)), np.zeros((3, n), np.bool_)
-        return Scratch(
-            room[0], room[1], room[2], room[3], room[4], room[5], room[6], room[7], room[8],
-            room[9], room[10], room[11], flags[0], flags[1], flags[2],
-        )  # fmt: skip
+    def read(room: Any) -> Scratch:
+        return Scratch(room[0], room[1], room[2], room[3], room[4], room[5], room[6])
 
-    return make
-
-
-def _advance_many(plan: Plan) -> Any:
-    step, jit = compiled_loop_rule(plan), compiler()
-    standing = make_standing(_namespace(), jit)
-    aged, of_asset = standing.aged, standing.of_asset
-    bar_at, read, scratch, look = bar_reader(), panel_terms(), scratch_maker(), _look()
-
-    @jit
-    def advance(
-        tape: Any, terms: Any, orders: Any, state: Any, t: Any, report: Any, features: Any,
-        observed: Any, floor: Any,
-    ) -> None:  # fmt: skip
-        n = terms.shape[1]
-        prices, at, before = read(terms), scratch(n), np.zeros(n)
-        size = observed.shape[1] - 3 * n - 1
-        for e in range(t.size):
-            now, bar, out, seen = state[e], bar_at(tape[t[e]], n), report[e], observed[e, size:]
-            units, entry, age = now[3 : 3 + n], now[3 + n : 3 + 2 * n], now[3 + 2 * n : 3 + 3 * n]
-            equity = now[1]
-            before[:] = units
-            account = Account(now[0], units, entry, now[3 + 3 * n : 3 + 4 * n], now[3 + 4 * n :])
-            done = step(account, orders[e, :n], orders[e, n:], bar, floor, prices, at)
-            now[0], now[1], now[2] = done.account.cash, done.equity, max(now[2], done.equity)
-            out[0], out[1], out[2] = math.log(done.equity / equity), done.ruined, done.equity
-            out[3], out[4], out[5] = done.account.cash, done.turnover, done.forgiven
-            out[6], out[7], out[8] = 0.0, done.commission, done.fixed
-            out[9], out[10], out[11] = done.spread, done.slippage, done.impact
-            out[12], out[13], out[14] = done.liquidation, done.borrow, done.financing
-            out[15], out[16] = done.funding, done.interest
-            for i in range(n):
-                age[i] = aged(age[i], before[i], units[i])
-                seen[i], seen[n + i], seen[2 * n + i] = of_asset(
-                    units[i], entry[i], age[i], bar.next_close[i], done.equity
-                )
-                out[6] += at.exit_units[i] != 0.0
-                out[17 + i] = units[i]
-                out[17 + n + i] = units[i] * bar.next_close[i] / done.equity
-                out[17 + 2 * n + i] = bar.fill[i] if at.traded[i] != 0.0 else math.nan
-                out[17 + 3 * n + i] = at.exit_price[i]
-                out[17 + 4 * n + i] = at.traded[i]
-                out[17 + 5 * n + i] = at.exit_units[i]
-            seen[3 * n] = 1.0 - done.equity / now[2]
-            look(features, t[e] + 1, observed[e], size)
-
-    return advance
+    return read

@@ -25,29 +25,29 @@ LoopRule = Callable[[Account, Any, Any, Bar, Any, Terms, "Scratch"], Step]
 class Scratch(NamedTuple):
     """Room for one account's intermediate figures, [N] each."""
 
-    price: Any
-    held: Any
-    worth: Any
-    most: Any
-    goal: Any
-    wanted: Any
     traded: Any
-    whole: Any
+    price: Any
+    """At which orders filled, or what was marked where none could."""
+    kept: Any
+    """0 where costs would turn an order round, else 1."""
     end: Any
     exit_units: Any
     exit_price: Any
     taker: Any
-    fills: Any
-    sent: Any
-    idle: Any
 
 
 def make_scratch(assets: int) -> Scratch:
-    """Room for accounts of `assets` assets."""
-    numbers = len(Scratch._fields) - 3
-    return Scratch(
-        *(np.zeros(assets) for _ in range(numbers)), *(np.zeros(assets, np.bool_) for _ in range(3))
-    )
+    """Room for one account of `assets` assets."""
+    return Scratch(*(np.zeros(assets) for _ in Scratch._fields))
+
+
+class Sums(NamedTuple):
+    """What the orders of a bar, or its exits, come to."""
+
+    net: Any
+    """Cash that they took (gave, where negative), charges in."""
+    turnover: Any
+    charges: Charges
 
 
 def make_loop_rule(  # noqa: C901 (the branches are the plan's, settled once)
@@ -59,15 +59,14 @@ def make_loop_rule(  # noqa: C901 (the branches are the plan's, settled once)
     the rule takes numbers per asset, writes the account's arrays in place, and returns views of
     `scratch` in the step.
 
-    Args:
-        xp: the namespace of plain numbers, as numba compiles it.
-        plan: what there is.
-        jit: the compiler.
+    Loops that sum up and store little are those that a compiler turns into vector instructions, so
+    what can be had from the inputs is worked out again.
+
+    `xp` is the namespace of plain numbers, as numba compiles it; `jit` the compiler.
     """
     absolute = xp.abs
-    orders, fill, within_bar = (
-        make_orders(xp, plan, jit), make_fills(xp, plan, jit), make_intrabar(xp, plan, jit)
-    )  # fmt: skip
+    orders, fill = make_orders(xp, plan, jit), make_fills(xp, plan, jit)
+    within_bar = make_intrabar(xp, plan, jit)
     charge, paid_for, fitting = orders.charge, orders.paid_for, orders.fitting
     value_after, is_order, probe = orders.value_after, orders.is_order, orders.probe
     refine, rounds = orders.refine, orders.rounds
@@ -75,7 +74,8 @@ def make_loop_rule(  # noqa: C901 (the branches are the plan's, settled once)
     route, closing, margin_call = within_bar.route, within_bar.closing, within_bar.margin_call
     of_asset, of_cash = make_holding(xp, jit)
     fees, margin, holding = plan.order_fees, plan.margin, plan.holding
-    reads_range, delistings, remembers = plan.reads_range, plan.delistings, plan.impact != "none"
+    reads_range, delistings = plan.reads_range, plan.delistings
+    entries, remembers, carried = plan.entries, plan.impact != "none", plan.volume_limit == "carry"
     at_open, at_close = plan.fill == "next_open", plan.fill == "next_close"
 
     @jit
@@ -90,111 +90,177 @@ def make_loop_rule(  # noqa: C901 (the branches are the plan's, settled once)
         )  # fmt: skip
 
     @jit
-    def add(one: Charges, other: Charges) -> Charges:
-        return Charges(
-            one.commission + other.commission,
-            one.fixed + other.fixed,
-            one.spread + other.spread,
-            one.slippage + other.slippage,
-            one.impact + other.impact,
-        )
+    def asked_of(account: Account, orders: Any, quote: Any, volume: Any, i: Any, terms: Any) -> Any:
+        """(price, whether an order fills, and what `fills.ask` tells) of one asset."""
+        target, amount = orders
+        fill, mark = quote
+        fills = fill[i] == fill[i]
+        price = fill[i] if fills else mark[i]
+        asked = ask(
+            account.units[i], account.pending[i], target[i], amount[i], price, volume[i], fills,
+            terms,
+        )  # fmt: skip
+        return price, fills, *asked
 
     @jit
-    def claims(target: Any, sent: Any, at: Scratch) -> Any:
-        """(gross weight asked for, gross value that stays)."""
-        asked, bound = 0.0, 0.0
-        for i in range(target.size):
-            weight, kept = claim(target[i], at.goal[i], at.held[i], sent[i])
+    def survey(
+        cash: Any, account: Account, orders: Any, quote: Any, volume: Any, terms: Terms
+    ) -> Any:
+        """(equity, gross value, gross weight asked for, gross value that stays) at the fill."""
+        equity, value, asked, bound = cash, 0.0, 0.0, 0.0
+        for i in range(account.units.size):
+            _, fills, held, _, _, goal, _ = asked_of(
+                account, orders, quote, volume, i, asset(terms, i)
+            )
+            weight, stays = claim(orders[0][i], goal, held, fills)
+            equity += held
+            value += absolute(held)
             asked += weight
-            bound += kept
-        return asked, bound
+            bound += stays
+        return equity, value, asked, bound
+
+    @jit
+    def is_sent(
+        target: Any, goal: Any, held: Any, most: Any, fills: Any, equity: Any, budget: Any,
+        kept: Any, terms: Terms,
+    ) -> Any:  # fmt: skip
+        """(value wanted, whether an order for it is sent) of one asset."""
+        wanted = value_after(target, goal, held, most, equity, budget, terms) - held
+        sent = fills & is_order(wanted, equity)
+        if fees:
+            sent = sent & (kept != 0.0)
+        return wanted, sent
+
+    @jit
+    def cost_of(
+        account: Account, orders: Any, quote: Any, volume: Any, equity: Any, budget: Any,
+        after: Any, rest: Any, share: Any, terms: Terms, at: Scratch,
+    ) -> Any:  # fmt: skip
+        """(what all orders cost if they leave `after`, its derivative); see `orders.solve`."""
+        cost, slope = 0.0, 0.0
+        for i in range(account.units.size):
+            mine, target = asset(terms, i), orders[0][i]
+            _, fills, held, worth, most, goal, _ = asked_of(account, orders, quote, volume, i, mine)
+            _, sent = is_sent(target, goal, held, most, fills, equity, budget, at.kept[i], mine)
+            paid, steeper = probe(
+                target, goal, held, most, worth, account.pressure[i], sent, after, rest, share, mine
+            )
+            cost += paid
+            slope += steeper
+        return cost, slope
 
     @jit
     def balance(
-        equity: Any, account: Account, target: Any, asked: Any, bound: Any, terms: Terms,
-        at: Scratch,
+        account: Account, orders: Any, quote: Any, volume: Any, equity: Any, budget: Any,
+        asked: Any, bound: Any, terms: Terms, at: Scratch,
     ) -> Any:  # fmt: skip
-        """Solve for the equity left after the orders marked in `at.sent`; writes their values."""
+        """(equity left after the orders, what targets are taken of then); see `orders.solve`."""
         after, low, high, gap = equity, 0.0, equity, 0.0
         for _ in range(rounds):
-            budget, share = fitting(after, asked, bound, terms)
-            cost, slope = 0.0, 0.0
-            for i in range(target.size):
-                paid, steeper = probe(
-                    target[i], at.goal[i], at.held[i], at.most[i], at.worth[i],
-                    account.pressure[i], at.sent[i], after, budget, share, asset(terms, i),
-                )  # fmt: skip
-                cost += paid
-                slope += steeper
+            rest, share = fitting(after, asked, bound, terms)
+            cost, slope = cost_of(
+                account, orders, quote, volume, equity, budget, after, rest, share, terms, at
+            )
             gap = after + cost - equity
             if absolute(gap) <= SETTLED * equity:
                 break
             after, low, high = refine(after, low, high, gap, 1.0 + slope, False)
         if gap > UNPAID * equity:
             after = 0.0
-        budget, _ = fitting(after, asked, bound, terms)
-        for i in range(target.size):
-            at.traded[i], at.whole[i] = sized(
-                target[i], at.goal[i], at.held[i], at.most[i], at.sent[i], after, budget,
-                asset(terms, i),
+        return after, fitting(after, asked, bound, terms)[0]
+
+    @jit
+    def drop_turned(
+        account: Account, orders: Any, quote: Any, volume: Any, equity: Any, budget: Any,
+        after: Any, rest: Any, floor: Any, terms: Terms, at: Scratch,
+    ) -> Any:  # fmt: skip
+        """Mark the orders that costs turn round; the weights and values asked for without them."""
+        asked, bound = 0.0, 0.0
+        for i in range(account.units.size):
+            mine, target = asset(terms, i), orders[0][i]
+            _, fills, held, _, most, goal, _ = asked_of(account, orders, quote, volume, i, mine)
+            wanted, sent = is_sent(target, goal, held, most, fills, equity, budget, 1.0, mine)
+            traded, _ = sized(target, goal, held, most, sent, after, rest, mine)
+            sent = sent & (after > floor) & (traded * wanted > 0.0)
+            at.kept[i] = 1.0 if sent else 0.0
+            weight, stays = claim(target, goal, held, sent)
+            asked += weight
+            bound += stays
+        return asked, bound
+
+    @jit
+    def settle(
+        account: Account, orders: Any, quote: Any, volume: Any, may: Any, equity: Any, budget: Any,
+        after: Any, rest: Any, terms: Terms, at: Scratch,
+    ) -> Sums:  # fmt: skip
+        """Fill the orders, if they `may` be."""
+        units, net, turnover = account.units, 0.0, 0.0
+        commission, fixed, spread, slippage, impact = 0.0, 0.0, 0.0, 0.0, 0.0
+        for i in range(units.size):
+            mine, target, pressure = asset(terms, i), orders[0][i], account.pressure[i]
+            price, fills, held, worth, most, goal, idle = asked_of(
+                account, orders, quote, volume, i, mine
+            )
+            _, sent = is_sent(target, goal, held, most, fills, equity, budget, at.kept[i], mine)
+            traded, whole = sized(target, goal, held, most, sent, after, rest, mine)
+            sent = sent & may
+            traded = traded if sent else 0.0
+            paid = charge(traded, worth, pressure, 1.0, mine)
+            net += traded + paid_for(paid)
+            turnover += absolute(traded)
+            commission += paid.commission
+            fixed += paid.fixed
+            spread += paid.spread
+            slippage += paid.slippage
+            impact += paid.impact
+            next_units, entry, pressure, pending = filled(
+                units[i], account.entry[i], pressure, account.pending[i], held, traded, whole,
+                worth, price, sent, fills & may, idle, equity, mine,
             )  # fmt: skip
-        return after
+            units[i], at.traded[i] = next_units, traded
+            if entries:
+                account.entry[i] = entry
+            if remembers:
+                account.pressure[i] = pressure
+            if carried:
+                account.pending[i] = pending
+            if reads_range:
+                at.price[i] = price
+        return Sums(net, turnover, Charges(commission, fixed, spread, slippage, impact))
 
     @jit
     def trade(
-        cash: Any, account: Account, target: Any, amount: Any, bar: Bar, mark: Any, closed: Any,
-        floor: Any, terms: Terms, at: Scratch,
+        cash: Any, account: Account, orders: Any, quote: Any, volume: Any, closed: Any, floor: Any,
+        terms: Terms, at: Scratch,
     ) -> Any:  # fmt: skip
-        """Fill an account's orders (none where it was `closed` before); see `fills`."""
-        units = account.units
-        equity, value = cash, 0.0
-        for i in range(units.size):
-            at.fills[i] = bar.fill[i] == bar.fill[i]
-            at.price[i] = bar.fill[i] if at.fills[i] else mark[i]
-            at.held[i] = units[i] * at.price[i]
-            equity += at.held[i]
-            value += absolute(at.held[i])
+        """Fill an account's orders (none where it was `closed` before); see `fills`.
+
+        Args:
+            orders: (targets, amounts).
+            quote: (price at which each fills or NaN, price it is marked at).
+            volume: units traded in the bar of the fill.
+        """
+        equity, value, asked, bound = survey(cash, account, orders, quote, volume, terms)
         needed = floor
         if margin:
             needed = max(floor, terms.maintenance * value)
         broke = equity <= needed
-        for i in range(units.size):
-            at.fills[i] = at.fills[i] and not (broke or closed)
-            mine = asset(terms, i)
-            at.held[i], at.worth[i], at.most[i], at.goal[i], at.idle[i] = ask(
-                units[i], account.pending[i], target[i], amount[i], at.price[i], bar.volume[i],
-                at.fills[i], mine,
-            )  # fmt: skip
-        asked, bound = claims(target, at.fills, at)
-        budget, _ = fitting(equity, asked, bound, terms)
-        for i in range(units.size):
-            value = value_after(
-                target[i], at.goal[i], at.held[i], at.most[i], equity, budget, asset(terms, i)
-            )
-            at.wanted[i] = value - at.held[i]
-            at.sent[i] = at.fills[i] and is_order(at.wanted[i], equity)
-        after = balance(equity, account, target, asked, bound, terms, at)
+        budget = fitting(equity, asked, bound, terms)[0]
         if fees:
-            for i in range(units.size):
-                turned = at.traded[i] * at.wanted[i] <= 0.0
-                at.sent[i] = at.sent[i] and after > floor and not turned
-            asked, bound = claims(target, at.sent, at)
-            after = balance(equity, account, target, asked, bound, terms, at)
-        total, turnover = Charges(0.0, 0.0, 0.0, 0.0, 0.0), 0.0
-        for i in range(units.size):
-            at.sent[i] = at.sent[i] and after > floor
-            traded = at.traded[i] if at.sent[i] else 0.0
-            paid = charge(traded, at.worth[i], account.pressure[i], 1.0, asset(terms, i))
-            cash -= traded + paid_for(paid)
-            total = add(total, paid)
-            turnover += absolute(traded)
-            units[i], account.entry[i], account.pressure[i], account.pending[i] = filled(
-                units[i], account.entry[i], account.pressure[i], account.pending[i], at.held[i],
-                traded, at.whole[i], at.worth[i], at.price[i], at.sent[i], at.fills[i],
-                at.idle[i], equity, asset(terms, i),
-            )  # fmt: skip
-            at.traded[i] = traded
-        return cash, broke, turnover, total
+            at.kept[:] = 1.0
+        after, rest = balance(
+            account, orders, quote, volume, equity, budget, asked, bound, terms, at
+        )
+        if fees:
+            asked, bound = drop_turned(
+                account, orders, quote, volume, equity, budget, after, rest, floor, terms, at
+            )
+            after, rest = balance(
+                account, orders, quote, volume, equity, budget, asked, bound, terms, at
+            )
+        may = after > floor and not (broke or closed)
+        sums = settle(account, orders, quote, volume, may, equity, budget, after, rest, terms, at)
+        return cash - sums.net, broke, sums
 
     @jit
     def within(
@@ -216,25 +282,36 @@ def make_loop_rule(  # noqa: C901 (the branches are the plan's, settled once)
             value, net - terms.maintenance * value, net_at_end - terms.maintenance * value_at_end,
             broke,
         )  # fmt: skip
-        total, turnover, liquidation = Charges(0.0, 0.0, 0.0, 0.0, 0.0), 0.0, 0.0
+        taken, turnover, liquidation = 0.0, 0.0, 0.0
+        commission, fixed, spread, slippage, impact = 0.0, 0.0, 0.0, 0.0, 0.0
         for i in range(units.size):
-            price, taker = at.exit_price[i], at.taker[i]
-            if called:
-                price, taker = start[i] + along * (at.end[i] - start[i]), 1.0
-            closed = units[i] != 0.0 and price == price
-            worth, paid, fee, account.pressure[i], account.pending[i] = closing(
+            forced = start[i] + along * (at.end[i] - start[i])
+            price = forced if called else at.exit_price[i]
+            taker = 1.0 if called else at.taker[i]
+            closed = (units[i] != 0.0) & (price == price)
+            worth, paid, fee, pressure, pending = closing(
                 units[i], account.pressure[i], account.pending[i], closed, price, taker, called,
                 bar.next_volume[i], asset(terms, i),
             )  # fmt: skip
-            cash += worth - paid_for(paid) - fee
-            total = add(total, paid)
-            liquidation += fee
+            taken += paid_for(paid) + fee - worth
             turnover += absolute(worth)
+            liquidation += fee
+            commission += paid.commission
+            fixed += paid.fixed
+            spread += paid.spread
+            slippage += paid.slippage
+            impact += paid.impact
             at.exit_units[i] = units[i] if closed else 0.0
             at.exit_price[i] = price if closed else math.nan
             units[i] = 0.0 if closed else units[i]
-            account.entry[i] = 0.0 if closed else account.entry[i]
-        return cash, called, turnover, total, liquidation
+            if entries:
+                account.entry[i] = 0.0 if closed else account.entry[i]
+            if remembers:
+                account.pressure[i] = pressure
+            if carried:
+                account.pending[i] = pending
+        charges = Charges(commission, fixed, spread, slippage, impact)
+        return cash - taken, called, Sums(taken, turnover, charges), liquidation
 
     @jit
     def hold(cash: Any, units: Any, close: Any, years: Any, terms: Terms) -> Any:
@@ -252,65 +329,70 @@ def make_loop_rule(  # noqa: C901 (the branches are the plan's, settled once)
         """Mark the account at the close: (cash, equity kept, whether ruined, forgiven)."""
         units, equity = account.units, cash
         for i in range(units.size):
-            value = units[i] * bar.next_close[i]
-            equity += value
-            if delistings and bar.ended[i] and units[i] != 0.0:
-                at.exit_units[i], at.exit_price[i] = units[i], bar.next_close[i]
-                cash += value
-                units[i] = 0.0
-        ruined = equity <= floor
-        for i in range(units.size):
-            if ruined and units[i] != 0.0:
-                at.exit_units[i] += units[i]
-                at.exit_price[i] = bar.next_close[i]
-                units[i] = 0.0
-            if ruined:
-                account.pending[i] = 0.0
-            if units[i] == 0.0:
-                account.entry[i] = 0.0
-            if remembers:
+            equity += units[i] * bar.next_close[i]
+        if delistings:
+            for i in range(units.size):
+                if bar.ended[i] > 0.0 and units[i] != 0.0:
+                    cash += units[i] * bar.next_close[i]
+                    close_out(account, i, bar.next_close[i], at)
+        if remembers:
+            for i in range(units.size):
                 account.pressure[i] *= terms.memory[i]
-        if ruined:
-            return floor, floor, True, floor - equity
-        return cash, equity, False, 0.0
+        if not equity <= floor:  # an equity that is no number is not hidden as ruin
+            return cash, equity, False, 0.0
+        for i in range(units.size):
+            if units[i] != 0.0:
+                close_out(account, i, bar.next_close[i], at)
+            account.pending[i] = 0.0
+        return floor, floor, True, floor - equity
+
+    @jit
+    def close_out(account: Account, i: Any, price: Any, at: Scratch) -> None:
+        """Write off what is held of an asset."""
+        at.exit_units[i] += account.units[i]
+        at.exit_price[i] = price
+        account.units[i], account.entry[i] = 0.0, 0.0
 
     @jit
     def step(
         account: Account, target: Any, amount: Any, bar: Bar, floor: Any, terms: Terms, at: Scratch
     ) -> Step:
-        cash, units = account.cash, account.units
-        paid, exits = Charges(0.0, 0.0, 0.0, 0.0, 0.0), Charges(0.0, 0.0, 0.0, 0.0, 0.0)
+        cash, units, orders = account.cash, account.units, (target, amount)
+        none = Charges(0.0, 0.0, 0.0, 0.0, 0.0)
+        done, exits = Sums(0.0, 0.0, none), Sums(0.0, 0.0, none)
         borrow, financing, funding, interest, liquidation = 0.0, 0.0, 0.0, 0.0, 0.0
-        turnover, exchanged, called = 0.0, 0.0, False
+        called = False
         if not (at_open or at_close):
-            cash, broke, turnover, paid = trade(
-                cash, account, target, amount, bar, bar.close, False, floor, terms, at
+            cash, broke, done = trade(
+                cash, account, orders, (bar.fill, bar.close), bar.volume, False, floor, terms, at
             )
         if holding:
             borrow, financing, funding, interest = hold(cash, units, bar.close, bar.years, terms)
             cash = cash - borrow - financing - funding - interest
         if at_open:
-            cash, broke, turnover, paid = trade(
-                cash, account, target, amount, bar, bar.close, False, floor, terms, at
+            cash, broke, done = trade(
+                cash, account, orders, (bar.fill, bar.close), bar.volume, False, floor, terms, at
             )
         if reads_range:
             start = at.price if at_open else bar.open
-            cash, called, exchanged, exits, liquidation = within(
+            cash, called, exits, liquidation = within(
                 cash, account, bar, start, at_open and broke, terms, at
             )
-        if at_close:
-            cash, broke, turnover, paid = trade(
-                cash, account, target, amount, bar, bar.next_close, called, floor, terms, at
-            )
-        if not reads_range:
+        else:
             at.exit_units[:], at.exit_price[:] = 0.0, math.nan
+        if at_close:
+            cash, broke, done = trade(
+                cash, account, orders, (bar.fill, bar.next_close), bar.volume, called, floor,
+                terms, at,
+            )  # fmt: skip
         cash, equity, ruined, forgiven = mark(cash, account, bar, floor, terms, at)
-        paid = add(paid, exits)
+        paid, left = done.charges, exits.charges
         return Step(
             Account(cash, units, account.entry, account.pressure, account.pending), equity,
-            at.traded, at.exit_units, at.exit_price, turnover + exchanged, paid.commission,
-            paid.fixed, paid.spread, paid.slippage, paid.impact, liquidation, borrow, financing,
-            funding, interest, ruined, forgiven,
+            at.traded, at.exit_units, at.exit_price, done.turnover + exits.turnover,
+            paid.commission + left.commission, paid.fixed + left.fixed, paid.spread + left.spread,
+            paid.slippage + left.slippage, paid.impact + left.impact, liquidation, borrow,
+            financing, funding, interest, ruined, forgiven,
         )  # fmt: skip
 
     rule: LoopRule = step

@@ -1,9 +1,11 @@
 """Whole paths of targets through the rule, under numba: one account, or thousands side by side."""
 
+import math
 from functools import cache
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from drltrade.market.kernels import (
     bar_reader,
@@ -11,17 +13,24 @@ from drltrade.market.kernels import (
     compiled_rule,
     compiler,
     panel_terms,
-    scratch_maker,
+    scratch_reader,
     terms_reader,
 )
+from drltrade.market.loops import Scratch
 from drltrade.market.state import COST_PARTS, Account, Bar
 from drltrade.market.terms import Plan
+
+Floats = NDArray[np.float64]
 
 COLUMNS = ("cash", "equity", "turnover", "ruined", "forgiven", *COST_PARTS)
 """What a path tells of an account at each step."""
 
-BLOCKS = ("units", "traded", "exit_units", "exit_price")
-"""What it tells of each asset; `exit_price` is 0 where nothing was closed."""
+BLOCKS = ("units", "fill_price", "exit_units", "exit_price")
+"""What it tells of each asset: `fill_price` is NaN where no order filled, `exit_price` 0 where
+nothing was closed."""
+
+VECTOR = 8
+"""Compiled loops over many assets are fastest where their number is a multiple of this."""
 
 SUMMARY = ("equity", "return", "square")
 """What `sweep_kernel` tells of each strategy: final equity; with statistics, the sums of its simple
@@ -30,16 +39,19 @@ returns and of their squares."""
 
 @cache
 def replay_kernel(plan: Plan) -> Any:
-    """`replay(tape, terms, orders, columns, blocks, cash, floor)`: a path of T decisions.
+    """`replay(tape, terms, targets, amounts, columns, blocks, floor, room)`: T decisions.
 
     Args:
         tape: [T, 9 N + 1], see `tensors.Market.tape`.
         terms: [20, N], see `Terms.table`.
-        orders: [T, 2 N] targets (NaN: none), then amounts.
-        columns: [len(COLUMNS), T] of zeros, written.
-        blocks: [len(BLOCKS), T, N] of zeros, written.
-        cash: what the account starts with.
-        floor: equity at or below which it is closed, money.
+        targets, amounts: [T, N] weights (NaN: none), units to buy.
+        columns: [len(COLUMNS), T + 1] of zeros; in row 0 the cash and equity to start with. Written
+            from row 1 on.
+        blocks: [len(BLOCKS), T + 1, N] of zeros, likewise.
+        floor: equity at or below which the account is closed, money.
+        room: see `make_room`.
+
+    Returns the number of positions that were closed without an order.
 
     What the plan leaves out is not written, so that untouched memory costs nothing.
     """
@@ -57,7 +69,7 @@ def _writer(plan: Plan) -> Any:
     )  # fmt: skip
 
     @compiler()
-    def write(columns: Any, t: Any, done: Any) -> None:
+    def write(columns: Any, t: Any, done: Any, floor: Any) -> None:
         columns[0, t], columns[1, t] = done.account.cash, done.equity
         columns[2, t], columns[5, t] = done.turnover, done.commission
         columns[7, t], columns[8, t] = done.spread, done.slippage
@@ -73,6 +85,7 @@ def _writer(plan: Plan) -> Any:
         if done.ruined:
             columns[4, t] = done.forgiven
             columns[3, t:] = 1.0
+            columns[:2, t + 1 :] = floor
 
     return write
 
@@ -82,59 +95,84 @@ def _replay_one(plan: Plan) -> Any:
 
     @compiler()
     def replay(
-        tape: Any, terms: Any, orders: Any, columns: Any, blocks: Any, cash: Any, floor: Any
-    ) -> None:
-        prices, account = read(terms, 0), Account(cash, 0.0, 0.0, 0.0, 0.0)
-        for t in range(orders.shape[0]):
+        tape: Any, terms: Any, targets: Any, amounts: Any, columns: Any, blocks: Any, floor: Any,
+        room: Any,
+    ) -> int:  # fmt: skip
+        prices, account, closed = read(terms, 0), Account(columns[0, 0], 0.0, 0.0, 0.0, 0.0), 0
+        for t in range(targets.shape[0]):
             row = tape[t]
             bar = Bar(
                 row[0], row[1], row[2], row[9], row[3], row[4], row[5], row[6], row[7],
                 row[8] > 0.0,
             )  # fmt: skip
-            done = step(account, orders[t, 0], orders[t, 1], bar, floor, prices)
+            done = step(account, targets[t, 0], amounts[t, 0], bar, floor, prices)
             account = done.account
-            write(columns, t, done)
-            blocks[0, t, 0], blocks[1, t, 0] = account.units, done.traded
+            write(columns, t + 1, done, floor)
+            blocks[0, t + 1, 0] = account.units
+            blocks[1, t + 1, 0] = bar.fill if done.traded != 0.0 else math.nan
             if done.exit_units != 0.0:
-                blocks[2, t, 0], blocks[3, t, 0] = done.exit_units, done.exit_price
+                closed += 1
+                blocks[2, t + 1, 0], blocks[3, t + 1, 0] = done.exit_units, done.exit_price
             if done.ruined:
-                columns[:2, t + 1 :] = floor
+                blocks[1, t + 2 :] = math.nan
                 break
+        return closed
 
     return replay
 
 
 def _replay_many(plan: Plan) -> Any:
     step, write = compiled_loop_rule(_lean(plan)), _writer(plan)
-    bar_at, read, scratch = bar_reader(), panel_terms(), scratch_maker()
+    bar_at, read, scratch = bar_reader(), panel_terms(), scratch_reader()
+    exits = plan.reads_range or plan.delistings
+
+    @compiler()
+    def record(blocks: Any, t: Any, units: Any, traded: Any, fill: Any) -> None:
+        for i in range(units.size):
+            blocks[0, t, i] = units[i]
+            blocks[1, t, i] = fill[i] if traded[i] != 0.0 else math.nan
 
     @compiler()
     def replay(
-        tape: Any, terms: Any, orders: Any, columns: Any, blocks: Any, cash: Any, floor: Any
-    ) -> None:
-        n = terms.shape[1]
-        prices, at, own = read(terms), scratch(n), np.zeros((4, n))
-        account = Account(cash, own[0], own[1], own[2], own[3])
-        for t in range(orders.shape[0]):
-            done = step(
-                account, orders[t, :n], orders[t, n:], bar_at(tape[t], n), floor, prices, at
-            )
+        tape: Any, terms: Any, targets: Any, amounts: Any, columns: Any, blocks: Any, floor: Any,
+        room: Any,
+    ) -> int:  # fmt: skip
+        n, own = terms.shape[1], room.shape[0] - 4
+        prices, at, closed = read(terms), scratch(room), 0
+        account = Account(columns[0, 0], room[own], room[own + 1], room[own + 2], room[own + 3])
+        for t in range(targets.shape[0]):
+            bar = bar_at(tape[t], n)
+            done = step(account, targets[t], amounts[t], bar, floor, prices, at)
             account = done.account
-            write(columns, t, done)
-            for i in range(n):
-                blocks[0, t, i], blocks[1, t, i] = account.units[i], at.traded[i]
-                if at.exit_units[i] != 0.0:
-                    blocks[2, t, i], blocks[3, t, i] = at.exit_units[i], at.exit_price[i]
+            write(columns, t + 1, done, floor)
+            record(blocks, t + 1, account.units, at.traded, bar.fill)
+            if exits or done.ruined:
+                for i in range(n):
+                    if at.exit_units[i] != 0.0:
+                        closed += 1
+                        blocks[2, t + 1, i] = at.exit_units[i]
+                        blocks[3, t + 1, i] = at.exit_price[i]
             if done.ruined:
-                columns[:2, t + 1 :] = floor
+                blocks[1, t + 2 :] = math.nan
                 break
+        return closed
 
     return replay
 
 
+def width_of(assets: int) -> int:
+    """The number of assets, rounded up, that a replay is fastest with."""
+    return assets if assets == 1 else -(-assets // VECTOR) * VECTOR
+
+
+def make_room(assets: int) -> Floats:
+    """Room for a replay to work in: its intermediate figures, then the account's own."""
+    return np.zeros((len(Scratch._fields) + len(Account._fields) - 1, assets))
+
+
 @cache
 def sweep_kernel(plan: Plan, statistics: bool = False) -> Any:
-    """`sweep(tape, terms, targets, summary, cash, floor)`: S strategies in one asset, side by side.
+    """`sweep(tape, terms, targets, summary, cash, floor, room)`: S strategies in one asset.
 
     A ruined one does nothing more.
 
@@ -143,6 +181,7 @@ def sweep_kernel(plan: Plan, statistics: bool = False) -> Any:
         targets: [T, S]; NaN holds.
         summary: [len(SUMMARY), S] of zeros, written.
         cash: what each account starts with.
+        room: [5, S].
         statistics: whether the summary holds more than the equity; it costs a division a bar.
     """
     step, read, brackets = compiled_rule(_lean(plan)), terms_reader(), plan.brackets
@@ -172,11 +211,13 @@ def sweep_kernel(plan: Plan, statistics: bool = False) -> Any:
             equity[s] = done.equity
 
     @compiler()
-    def sweep(tape: Any, terms: Any, targets: Any, summary: Any, cash: Any, floor: Any) -> None:
-        prices, n = read(terms, 0), targets.shape[1]
-        money, equity, units = np.full(n, cash), np.full(n, cash), np.zeros(n)
-        entry, pressure, pending = np.zeros(n), np.zeros(n), np.zeros(n)
-        gains, squares = np.zeros(n), np.zeros(n)
+    def sweep(
+        tape: Any, terms: Any, targets: Any, summary: Any, cash: Any, floor: Any, room: Any
+    ) -> None:
+        prices = read(terms, 0)
+        for s in range(targets.shape[1]):
+            room[0, s], room[1, s], room[2, s], room[3, s], room[4, s] = cash, 0.0, 0.0, 0.0, 0.0
+            summary[0, s] = cash
         for t in range(targets.shape[0]):
             row = tape[t]
             bar = Bar(
@@ -184,9 +225,8 @@ def sweep_kernel(plan: Plan, statistics: bool = False) -> Any:
                 row[8] > 0.0,
             )  # fmt: skip
             carry_on(
-                targets[t], bar, prices, floor, money, equity, units, entry, pressure, pending,
-                gains, squares,
+                targets[t], bar, prices, floor, room[0], summary[0], room[1], room[2], room[3],
+                room[4], summary[1], summary[2],
             )  # fmt: skip
-        summary[0], summary[1], summary[2] = equity, gains, squares
 
     return sweep

@@ -10,15 +10,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from drltrade.market.account import make_rule
+from drltrade.market.advance import BRIEF, advance_kernel, make_room
 from drltrade.market.kernels import (
     ACCOUNT_REPORT,
     ACCOUNT_STATE,
     ASSET_REPORT,
-    advance_kernel,
     report_size,
     state_size,
 )
@@ -77,6 +78,7 @@ class Simulator:
         device: torch.device,
         generator: torch.Generator,
         starts: Starts = "uniform",
+        detailed: bool = True,
     ) -> None:
         """Place `n_envs` accounts.
 
@@ -93,6 +95,7 @@ class Simulator:
             generator: on `device`; draws the starts and lengths.
             starts: uniform over all rows; or stratified, where account i draws from the i-th of n
                 equal blocks, so that all times are seen equally often.
+            detailed: whether `report` holds all its columns, rather than log return and ruin alone.
         """
         self.rules, self.n_envs, self.device, self.generator = rules, n_envs, device, generator
         self.rows = range(min(span[0] for span in spans), max(span[-1] for span in spans) + 1)
@@ -107,7 +110,10 @@ class Simulator:
         self._reward = make_reward(torch, rules.reward)
         table = rules.terms.table(self.assets)
         if device.type == "cpu":
-            self._kernel, self._terms = advance_kernel(rules.plan), table
+            self.detailed = detailed or not self._plain
+            self._kernel = advance_kernel(rules.plan, detailed=self.detailed)
+            self._no_features = np.zeros((1, 0), np.float32)
+            self._terms, self._room = table, make_room(self.assets)
         else:
             self._rule = make_rule(torch_namespace(rules.plan.single), rules.plan)
             self._standing = make_standing(torch_namespace(rules.plan.single), lambda f: f)
@@ -196,11 +202,12 @@ class Simulator:
             orders[:, self.assets :] = amount.reshape(self.n_envs, self.assets)
         if self.device.type != "cpu":
             return self._advance_tensors(orders)
-        report = torch.empty(self.n_envs, report_size(self.assets), dtype=torch.float64)
+        columns = report_size(self.assets) if self.detailed else BRIEF
+        report = torch.empty(self.n_envs, columns, dtype=torch.float64)
         account = torch.empty(self.n_envs, account_features(self.assets))
         self._kernel(
             self._tape.numpy(), self._terms, orders.numpy(), self.state.numpy(), self.t.numpy(),
-            report.numpy(), self.features[:1, :0].numpy(), account.numpy(), self.rules.floor,
+            report.numpy(), self._no_features, account.numpy(), self.rules.floor, self._room,
         )  # fmt: skip
         return report, account
 
@@ -288,6 +295,9 @@ class Simulator:
 
     def restart(self, done: Tensor) -> None:
         """Give the accounts marked in `done` [n] a fresh start."""
+        if self.device.type == "cpu":
+            self._restart(done.nonzero()[:, 0])
+            return
         start, length = self._draw()
         self.t = torch.where(done, start, self.t)
         self.left = torch.where(done, length, self.left)
@@ -297,6 +307,17 @@ class Simulator:
             torch.where(done, initial, memory)
             for initial, memory in zip(self._reward.initial, self._memory, strict=True)
         )
+
+    def _restart(self, which: Tensor) -> None:
+        """The same for few of many accounts, by index, which has to know how many they are."""
+        start, length = self._draw()
+        self.t[which], self.left[which] = start[which], length[which]
+        self.state[which], self.account = self._fresh, self.account.clone()
+        self.account[which] = 0.0
+        memory = tuple(part.clone() for part in self._memory)
+        for part, initial in zip(memory, self._reward.initial, strict=True):
+            part[which] = initial
+        self._memory = memory
 
 
 def _row(numbers: Sequence[Tensor], blocks: Sequence[Tensor], single: bool) -> Tensor:

@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -143,19 +144,35 @@ class Market:
         prices = self.open if fill == "next_open" else self.close
         return _next(np.where(self.tradable, prices, np.nan))
 
-    def tape(self, fill: Fill) -> Floats:
-        """[T, 9 N + 1] all that the accounting rule reads when it carries bar t to bar t + 1.
+    def tape(self, fill: Fill, width: int | None = None) -> Floats:
+        """[T, 9 W + 1] all that the accounting rule reads when it carries bar t to bar t + 1.
 
-        Blocks of N: the fields of `state.Bar` from `fill` to `ended`, without `years`, which is the
-        last column. The last row leads nowhere: what lies after it is NaN.
+        Blocks of W: the fields of `state.Bar` from `fill` to `ended`, without `years`, which is the
+        last column. The last row leads nowhere: what lies after it is NaN. Made once; do not write.
+
+        Args:
+            fill: fill rule.
+            width: W, default N. Assets beyond N never trade.
         """
+        width = width or self.assets
+        if (fill, width) not in self._tapes:
+            self._tapes[fill, width] = self._make_tape(fill, width)
+        return self._tapes[fill, width]
+
+    @cached_property
+    def _tapes(self) -> dict[tuple[Fill, int], Floats]:
+        return {}
+
+    def _make_tape(self, fill: Fill, width: int) -> Floats:
         volume = self.volume if fill == "same_close" else _next(self.volume)
         blocks = (
-            self.fill_price(fill), self.close, _next(self.close), _next(self.open),
-            _next(self.high), _next(self.low), volume, _next(self.volume),
-            _next(self.ended.astype(np.float64)), self.years[:, None],
+            (self.fill_price(fill), np.nan), (self.close, 1.0), (_next(self.close), 1.0),
+            (_next(self.open), 1.0), (_next(self.high), 1.0), (_next(self.low), 1.0),
+            (volume, 0.0), (_next(self.volume), 0.0), (_next(self.ended.astype(np.float64)), 0.0),
         )  # fmt: skip
-        return np.ascontiguousarray(np.concatenate(blocks, axis=1))
+        beyond = ((0, 0), (0, width - self.assets))
+        padded = [np.pad(block, beyond, constant_values=value) for block, value in blocks]
+        return np.ascontiguousarray(np.concatenate((*padded, self.years[:, None]), axis=1))
 
     def period(self, start: object, end: object, history: int, instrument: int = 0) -> range:
         """Rows from `start` to `end` (both included) that have `history` rows before them.

@@ -73,10 +73,13 @@ class Terms(NamedTuple):
     maintenance: Any = 0.0
     """Least equity, as a fraction of the gross value held; below it the account is liquidated."""
 
-    def table(self, assets: int) -> NDArray[np.float64]:
-        """[20, N] every field by asset, the form that compiled code reads."""
+    def table(self, assets: int, width: int | None = None) -> NDArray[np.float64]:
+        """[20, W] every field by asset, the form that compiled code reads; W is N by default.
+
+        Assets beyond N, which never trade, have terms of 0.
+        """
         rows = [np.broadcast_to(np.asarray(field, np.float64), assets) for field in self]
-        return np.ascontiguousarray(rows)
+        return np.pad(rows, ((0, 0), (0, (width or assets) - assets)))
 
     def on(self, device: Any) -> "Terms":
         """The same with tensors on a device in place of arrays."""

@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 import torch
+from stable_baselines3 import PPO
 
 from drltrade.agents.registry import make_agent, parse_agent
+from drltrade.agents.sb3 import SB3Policy
 from drltrade.backtest.engine import decide
 from drltrade.envs.trading import TradingEnv
 from drltrade.errors import ConfigError
@@ -63,6 +65,26 @@ def test_the_state_of_a_recurrent_policy_goes_on_and_starts_anew(task):
     again, fresh = policy.act(observation, None)
     assert action == again
     assert all(np.array_equal(a, b) for a, b in zip(state, fresh, strict=True))
+
+
+def test_actions_in_the_unit_box_come_back_as_weights(make_task, make_random_bars):
+    market = make_task(make_random_bars(), position_range=[0.5, 2])
+    agent, (observation, _) = build(market, "sb3:PPO"), TradingEnv(market).reset(seed=0)
+    assert (agent.model.action_space.low, agent.model.action_space.high) == (-1, 1)
+    policy = agent.policy()
+    for bias, weight in ((0.0, 1.25), (0.5, 1.625), (-9.0, 0.5), (9.0, 2.0)):
+        with torch.no_grad():
+            agent.model.policy.action_net.weight.zero_()
+            agent.model.policy.action_net.bias.fill_(bias)
+        assert policy.act(observation)[0] == pytest.approx(weight)
+    targets, _ = decide(policy, TradingEnv(market, period="test"))
+    assert set(targets[:, 0]) == {2.0}
+
+
+def test_a_model_of_another_environment_acts_as_it_says(make_task, make_random_bars):
+    env = TradingEnv(make_task(make_random_bars(), position_range=[0.5, 2]))
+    model, (observation, _) = PPO("MlpPolicy", env, n_steps=8, batch_size=8), env.reset(seed=0)
+    assert SB3Policy(model).act(observation)[0] == model.predict(observation, deterministic=True)[0]
 
 
 def test_the_same_seed_gives_the_same_weights(task):

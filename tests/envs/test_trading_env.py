@@ -58,7 +58,7 @@ def test_spaces(task, make_task, make_random_bars):
 
 
 def test_make_vec_steps_copies():
-    envs = gymnasium.make_vec(ID, num_envs=3, **DISCRETE)
+    envs = gymnasium.make_vec(ID, num_envs=3, vectorization_mode="sync", **DISCRETE)
     observations, info = envs.reset(seed=7)
     single = TradingEnv(**DISCRETE)
     for i in range(3):

@@ -5,6 +5,8 @@ every state that it visits numpy and torch go one step. The compiled kernels wal
 """
 
 import itertools
+from copy import copy
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,13 +23,11 @@ from random_paths import (
     walk,
 )
 
+from drltrade.market import advance
+from drltrade.market import paths as whole
 from drltrade.market.account import make_rule
-from drltrade.market.kernels import (
-    ACCOUNT_REPORT,
-    ASSET_REPORT,
-    advance_kernel,
-    report_size,
-)
+from drltrade.market.advance import BRIEF, LANES, advance_kernel
+from drltrade.market.kernels import ACCOUNT_REPORT, ASSET_REPORT, report_size
 from drltrade.market.namespaces import NUMPY, SCALAR, torch_namespace
 from drltrade.market.paths import BLOCKS, COLUMNS, SUMMARY, replay_kernel, sweep_kernel
 from drltrade.market.standing import make_standing
@@ -184,10 +184,12 @@ def advanced(plan: Plan, paths: Paths, terms: Terms, trace: Trace) -> tuple[Trac
     state, report = tables(trace, paths), np.full((size, report_size(assets)), 7.0)
     observed = np.full((size, 3 * assets + 1), 7.0, np.float32)
     orders = np.concatenate((paths.target, paths.amount), -1).reshape(size, 2 * assets)
-    advance_kernel(plan)(
+    arguments = (
         np.ascontiguousarray(paths.tape.reshape(size, -1)), terms.table(assets), orders, state,
         np.arange(size), report, np.zeros((1, 0), np.float32), observed, FLOOR,
     )  # fmt: skip
+    check_other_forms(plan, arguments)
+    advance_kernel(plan)(*arguments, advance.make_room(assets))
     found: Trace = {name: report[:, k].reshape(n, steps) for k, name in enumerate(ACCOUNT_REPORT)}
     first = len(ACCOUNT_REPORT)
     for k, name in enumerate(ASSET_REPORT):
@@ -206,14 +208,35 @@ def advanced(plan: Plan, paths: Paths, terms: Terms, trace: Trace) -> tuple[Trac
     return found, observed.reshape(n, steps, -1)
 
 
+def check_other_forms(plan: Plan, arguments: tuple[Any, ...]) -> None:
+    """One lane, and a brief report: the same figures."""
+    assets = arguments[1].shape[1]
+    for lanes, detailed in ((1, True), (LANES, False)):
+        mine, theirs = ([copy(x) for x in arguments] for _ in range(2))
+        if not detailed:
+            mine[5] = mine[5][:, :BRIEF].copy()
+        kernel = advance_kernel(plan, lanes, detailed)
+        kernel(*mine, advance.make_room(assets, lanes))
+        advance_kernel(plan)(*theirs, advance.make_room(assets))
+        theirs[5] = theirs[5][:, : mine[5].shape[1]]
+        for k in (3, 5, 7):  # state, report, observed
+            np.testing.assert_allclose(mine[k], theirs[k], rtol=1e-11, atol=1e-9)
+
+
 def replayed(plan: Plan, paths: Paths, terms: Terms, e: int) -> Trace:
-    """A whole path by the compiled kernel."""
+    """A whole path by the compiled kernel; rows 1 .. T of what it writes."""
     _, steps, assets = paths.shape
-    columns, blocks = np.zeros((len(COLUMNS), steps)), np.zeros((len(BLOCKS), steps, assets))
-    orders = np.concatenate((paths.target[e], paths.amount[e]), -1)
-    tape = np.ascontiguousarray(paths.tape[e])
-    replay_kernel(plan)(tape, terms.table(assets), orders, columns, blocks, EQUITY, FLOOR)
-    return dict(zip(COLUMNS, columns, strict=True)) | dict(zip(BLOCKS, blocks, strict=True))
+    columns = np.zeros((len(COLUMNS), steps + 1))
+    blocks = np.zeros((len(BLOCKS), steps + 1, assets))
+    columns[:2, 0] = EQUITY
+    closed = replay_kernel(plan)(
+        np.ascontiguousarray(paths.tape[e]), terms.table(assets), paths.target[e].copy(),
+        paths.amount[e].copy(), columns, blocks, FLOOR, whole.make_room(assets),
+    )  # fmt: skip
+    found = dict(zip(COLUMNS, columns[:, 1:], strict=True))
+    found |= dict(zip(BLOCKS, blocks[:, 1:], strict=True))
+    assert closed == (found["exit_units"] != 0.0).sum()
+    return found
 
 
 COMPILED = [
@@ -239,6 +262,10 @@ def test_the_kernels_take_the_same_steps(assets, plan):
         last = np.append(np.flatnonzero(trace["ruined"][e]), 59)[0]
         mine = {name: trace[name][e : e + 1, : last + 1] for name in trace}
         mine["exit_price"] = np.nan_to_num(mine["exit_price"])
+        fills = path.pop("fill_price")
+        expected = np.where(mine["traded"][0] != 0.0, paths.bar.fill[e, : last + 1], np.nan)
+        np.testing.assert_array_equal(fills[: last + 1], expected)
+        assert np.isnan(fills[last + 1 :]).all()
         theirs = {name: path[name][None, : last + 1] for name in path}
         part = Paths(*(x[e : e + 1, : last + 1] for x in (paths.tape, paths.target, paths.amount)))
         assert_same(mine, theirs, part, 2e-11, path)  # rounding of sixty steps
@@ -247,7 +274,8 @@ def test_the_kernels_take_the_same_steps(assets, plan):
             assert (path["equity"][last:] == FLOOR).all()
             assert (path["cash"][last:] == FLOOR).all()
             assert (path["ruined"][last:] == 1.0).all()
-            after = [path[name][last + 1 :] for name in (*COST_PARTS, "turnover", *BLOCKS)]
+            of_asset = ("units", "exit_units", "exit_price")
+            after = [path[name][last + 1 :] for name in (*COST_PARTS, "turnover", *of_asset)]
             assert not any(figure.any() for figure in after)
     assert ruins > 0 or plan.brackets  # a stop-loss rarely leaves anything to be ruined
 
@@ -287,8 +315,9 @@ def test_a_sweep_sums_up_what_replays_tell(spikes):
     targets[:, 0] = 0.2
     summary = np.zeros((len(SUMMARY), 8))
     sweep_kernel(plan, statistics=True)(
-        np.ascontiguousarray(paths.tape[0]), terms.table(1), targets, summary, EQUITY, FLOOR
-    )
+        np.ascontiguousarray(paths.tape[0]), terms.table(1), targets, summary, EQUITY, FLOOR,
+        np.zeros((5, 8)),
+    )  # fmt: skip
     ruins = 0
     for s in range(8):
         one = Paths(paths.tape, targets[None, :, s : s + 1], paths.amount)
