@@ -1,5 +1,6 @@
 """What an action asks for: targets or amounts, one row of orders per account."""
 
+from functools import cache
 from typing import Any, Protocol
 
 import numpy as np
@@ -8,6 +9,7 @@ from numpy.typing import NDArray
 
 from drltrade.envs.config import MarketConfig, PortfolioConfig, TradingConfig
 from drltrade.errors import ConfigError
+from drltrade.market.kernels import compiler
 
 Orders = NDArray[np.float64]
 """[n, 2 N]: target weights (NaN: none), then units to buy."""
@@ -43,20 +45,21 @@ class DiscretePositions:
 
     def __init__(self, positions: tuple[float, ...]) -> None:
         self.positions, self._table = positions, np.array(positions)
+        self._allowed = f"0 .. {len(positions) - 1} are allowed"
         self.space: spaces.Space[Any] = spaces.Discrete(len(positions))
 
     def one(self, action: Any, orders: Orders) -> None:
         """See `Actions`."""
-        if not 0 <= action < len(self.positions):
-            raise ValueError(f"action {action!r}: 0 .. {len(self.positions) - 1} are allowed")
-        orders[0, 0] = self.positions[action]
+        try:
+            if not 0 <= action < len(self.positions):
+                raise IndexError
+            orders[0, 0] = self.positions[action]
+        except (IndexError, TypeError):  # below zero, beyond the last, or no integer
+            raise ValueError(f"action {action!r}: {self._allowed}") from None
 
     def many(self, actions: NDArray[Any], orders: Orders) -> None:
         """See `Actions`."""
-        wrong = (actions < 0) | (actions >= len(self.positions))
-        if wrong.any():
-            allowed = f"0 .. {len(self.positions) - 1} are allowed"
-            raise ValueError(f"{_which(actions, wrong)}: {allowed}")
+        _check_choices(actions, len(self.positions), self._allowed)
         orders[:, 0] = self._table[actions]
 
 
@@ -66,31 +69,53 @@ class ContinuousWeights:
     Where the sum of their absolute values exceeds the gross limit, all are scaled down to it.
     """
 
-    def __init__(self, assets: int, low: float, high: float, gross: float) -> None:
+    def __init__(self, symbols: tuple[str, ...], low: float, high: float, gross: float) -> None:
         # As the Box rounds them, so that its own bounds are valid actions.
         self._low, self._high = float(np.float32(low)), float(np.float32(high))
-        self._assets, self._gross = assets, gross
+        self._symbols, self._gross, self._read = symbols, gross, _weight_reader()
+        assets = len(symbols)
         self.space: spaces.Space[Any] = spaces.Box(self._low, self._high, (assets,), np.float32)
 
     def one(self, action: Any, orders: Orders) -> None:
         """See `Actions`."""
-        self.many(np.asarray(action, np.float64).reshape(1, -1), orders)
+        self.many(np.asarray(action).reshape(1, -1), orders)
 
     def many(self, actions: NDArray[Any], orders: Orders) -> None:
         """See `Actions`."""
-        n = self._assets
+        n = len(self._symbols)
         if actions.shape[-1] != n:
             raise ValueError(f"actions of {actions.shape[-1]} weights; there are {n} assets")
-        wrong = (actions < self._low) | (actions > self._high)
-        if wrong.any():
+        if actions.dtype.kind not in "fiu":
+            raise ValueError(f"action {actions.flat[0]!r}: a weight is a number; NaN holds")
+        wrong = self._read(actions, orders, self._low, self._high, self._gross)
+        if wrong >= 0:
+            asset = f" for {self._symbols[wrong % n]}" if n > 1 else ""
             raise ValueError(
-                f"{_which(actions, wrong)} lies outside the position range "
+                f"{_which(actions, wrong)}{asset} lies outside the position range "
                 f"[{self._low}, {self._high}]"
             )
-        orders[:, :n] = actions
-        if n > 1:
-            gross = np.nansum(np.abs(orders[:, :n]), axis=1, keepdims=True)
-            orders[:, :n] *= np.minimum(1.0, self._gross / np.maximum(gross, self._gross))
+
+
+@cache
+def _weight_reader() -> Any:
+    """`read(actions, orders, low, high, gross) -> place of the first wrong weight, or -1`."""
+
+    @compiler()
+    def read(actions: Any, orders: Any, low: Any, high: Any, gross: Any) -> int:
+        n = actions.shape[1]
+        for e in range(actions.shape[0]):
+            size = 0.0
+            for i in range(n):
+                weight = actions[e, i]
+                if weight < low or weight > high:
+                    return e * n + i
+                size += abs(weight) if weight == weight else 0.0
+            scale = gross / size if n > 1 and size > gross else 1.0
+            for i in range(n):
+                orders[e, i] = actions[e, i] * scale
+        return -1
+
+    return read
 
 
 class FixedAmount:
@@ -98,6 +123,7 @@ class FixedAmount:
 
     def __init__(self, units: float) -> None:
         self._amounts = np.array([-units, 0.0, units])
+        self._allowed = f"{SELL} (sell), {HOLD} (hold) and {BUY} (buy) are allowed"
         self.space: spaces.Space[Any] = spaces.Discrete(3)
 
     def one(self, action: Any, orders: Orders) -> None:
@@ -106,26 +132,32 @@ class FixedAmount:
 
     def many(self, actions: NDArray[Any], orders: Orders) -> None:
         """See `Actions`."""
-        wrong = (actions < SELL) | (actions > BUY)
-        if wrong.any():
-            allowed = f"{SELL} (sell), {HOLD} (hold) and {BUY} (buy) are allowed"
-            raise ValueError(f"{_which(actions, wrong)}: {allowed}")
+        _check_choices(actions, len(self._amounts), self._allowed)
         orders[:, 0] = np.nan
         orders[:, 1] = self._amounts[actions]
 
 
-def _which(actions: NDArray[Any], wrong: NDArray[np.bool_]) -> str:
-    """The first wrong action of several."""
-    place = tuple(np.argwhere(wrong)[0])
+def _check_choices(actions: NDArray[Any], count: int, allowed: str) -> None:
+    """Refuse actions that are no integers 0 .. count - 1."""
+    if actions.dtype.kind not in "iu":
+        raise ValueError(f"action {actions.flat[0]!r}: {allowed}")
+    wrong = (actions < 0) | (actions >= count)
+    if wrong.any():
+        raise ValueError(f"{_which(actions, int(wrong.argmax()))}: {allowed}")
+
+
+def _which(actions: NDArray[Any], wrong: int) -> str:
+    """The wrong action of several at a place in the flattened array."""
+    place = np.unravel_index(wrong, actions.shape)
     where = f"environment {place[0]}: " if len(actions) > 1 else ""
     return f"{where}action {actions[place].item()!r}"
 
 
-def make_actions(config: MarketConfig, assets: int) -> Actions:
-    """The action space that a preset declares."""
+def make_actions(config: MarketConfig, symbols: tuple[str, ...]) -> Actions:
+    """The action space that a preset declares, over the assets `symbols`."""
     if isinstance(config, PortfolioConfig):
         low = 0.0 if config.long_only else -config.gross_limit
-        return ContinuousWeights(assets, low, config.gross_limit, config.gross_limit)
+        return ContinuousWeights(symbols, low, config.gross_limit, config.gross_limit)
     if not isinstance(config, TradingConfig):
         raise ConfigError(f"no actions are known for a {type(config).__name__}")
     if config.order_units is not None:
@@ -133,4 +165,4 @@ def make_actions(config: MarketConfig, assets: int) -> Actions:
     if config.discrete_positions is not None:
         return DiscretePositions(config.discrete_positions)
     low, high = config.lowest_position, config.highest_position
-    return ContinuousWeights(1, low, high, max(abs(low), abs(high)))
+    return ContinuousWeights(symbols, low, high, max(abs(low), abs(high)))

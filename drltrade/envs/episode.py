@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from drltrade.envs.config import PeriodName
 from drltrade.envs.observations import Observation
@@ -28,10 +27,9 @@ from drltrade.market.tensors import Floats
 BLOCKS = 16
 """Blocks of a period that stratified episodes of a single environment start in, in turn."""
 
-_EXITED = ACCOUNT_REPORT.index("exited")
-_COSTS = slice(
-    ACCOUNT_REPORT.index(COST_PARTS[0]), ACCOUNT_REPORT.index(COST_PARTS[0]) + len(COST_PARTS)
-)
+_EQUITY, _TURNOVER = ACCOUNT_REPORT.index("equity"), ACCOUNT_REPORT.index("turnover")
+_NUMBERS = len(ACCOUNT_REPORT)
+_COSTS = slice(_NUMBERS - len(COST_PARTS), _NUMBERS)
 
 
 class Episode:
@@ -61,7 +59,8 @@ class Episode:
         self._reward = make_reward(SCALAR, self.rules.reward)
         self.orders = np.zeros((1, 2 * assets))
         self._state = np.zeros((1, state_size(assets)))
-        self._report_size = report_size(assets)
+        self._report_shape = (1, report_size(assets))
+        self._observed_shape = (1, self.size)
         first = len(ACCOUNT_REPORT)
         self._units, self._weights, self._fills, self._exits = (
             slice(first + k * assets, first + (k + 1) * assets) for k in range(4)
@@ -76,33 +75,40 @@ class Episode:
         """Begin with a fresh account, at a random bar or at `options["start"]` (a bar's time).
 
         Raises:
-            ConfigError: no such bar, or too few after it; an unknown option.
+            ConfigError: no such bar, or too few after it; an unknown option, or a length that is
+                neither an integer of at least 1 nor the bounds of one.
         """
         options = options or {}
         if odd := set(options) - {"start", "length"}:
             raise ConfigError(f"reset: unknown options {sorted(odd)}; start and length are allowed")
-        length = options.get("length", self._length)
+        length = _checked(options["length"]) if "length" in options else self._length
         if "start" in options:
             first, most = self._at(options["start"])
         else:
             first, most = self._draw(generator, length)
+        shortest = length[0] if isinstance(length, tuple) else length
+        if shortest is not None and shortest > most and "length" in options:
+            raise ConfigError(
+                f"reset: length = {options['length']}: there are {most} bars after "
+                f"{self._times[first]}"
+            )
         if isinstance(length, tuple):
             length = int(generator.integers(length[0], length[1] + 1))
-        steps = most if length is None else min(most, int(length))
+        steps = most if length is None else min(most, length)
         self.row, self.first_row, self.last_row = first, first, first + steps
         self._state[:] = 0.0
         self._state[0, : len(ACCOUNT_STATE)] = self.rules.initial_equity
         self._memory = self._reward.initial
-        self._peak = self.rules.initial_equity
+        self._peak = self._equity = self.rules.initial_equity
         self.over = False
         observation = np.zeros(self.size, np.float32)
         ends = (first + 1) * self._features.shape[1]
         observation[: self._window] = self._flat[ends - self._window : ends]
-        report = np.zeros(self._report_size)
+        report = np.zeros(self._report_shape[1])
         report[ACCOUNT_REPORT.index("equity")] = self.rules.initial_equity
         report[ACCOUNT_REPORT.index("cash")] = self.rules.initial_equity
         report[self._fills] = np.nan
-        return observation, self._info(report, report[: len(ACCOUNT_REPORT)].tolist())
+        return observation, self._info(report, report[:_NUMBERS].tolist())
 
     def _draw(
         self, generator: np.random.Generator, length: int | tuple[int, int] | None
@@ -127,7 +133,12 @@ class Episode:
         raise AssertionError("the pick lies in one of the spans")
 
     def _at(self, time: object) -> tuple[int, int]:
-        stamp = pd.Timestamp(time)  # type: ignore[arg-type]
+        try:
+            stamp = pd.Timestamp(time)  # type: ignore[arg-type]
+        except (TypeError, ValueError):
+            raise ConfigError(f"reset: start = {time!r}: no time, such as '2000-01-31'") from None
+        if stamp.tzinfo is not None:
+            raise ConfigError(f"reset: start = {time}: bars carry no time zone; leave it out")
         for span in self.spans:
             row = span[0] + int(self._task.market.times[span[0] : span[-1]].searchsorted(stamp))
             if row < span[-1] and self._times[row] == stamp:
@@ -135,54 +146,80 @@ class Episode:
         first, last = self._times[self.spans[0][0]], self._times[self.spans[0][-1]]
         raise ConfigError(f"reset: start = {time}: no bar with a next one, between {first}, {last}")
 
+    def refused(self, error: ValueError) -> ValueError:
+        """An error about an action, with the bar at whose close it was taken."""
+        return error if self.over else ValueError(f"{error} (at {self._times[self.row]})")
+
     def play(self) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
         """Carry the account to the next close with what stands in `orders`."""
         if self.over:
             raise ConfigError("the episode is over (or has not begun): call reset() first")
-        report = np.empty((1, self._report_size))
-        observed = np.empty((1, self.size), np.float32)
+        report = np.empty(self._report_shape)
+        observed = np.empty(self._observed_shape, np.float32)
         self._t[0] = self.row
-        before = self._state[0, 1]
         self._kernel(
             self._tape, self._terms, self.orders, self._state, self._t, report, self._features,
             observed, self._floor, self._room,
         )  # fmt: skip
         self.row += 1
         line = report[0]
-        numbers = line[: len(ACCOUNT_REPORT)].tolist()
+        numbers = line[:_NUMBERS].tolist()
         reward, ruined = numbers[0], numbers[1] > 0.0
         if not self._plain:
-            reward = self._rewarded(before, line, numbers)
+            reward = self._rewarded(line, numbers)
         truncated = self.row >= self.last_row and not ruined
         self.over = ruined or truncated
         return observed[0], reward, ruined, truncated, self._info(line, numbers)
 
-    def _rewarded(self, before: float, line: Floats, numbers: list[float]) -> float:
-        peak = float(self._state[0, 2])
+    def _rewarded(self, line: Floats, numbers: list[float]) -> float:
+        equity, peak = numbers[_EQUITY], float(self._state[0, 2])
         outcome = Outcome(
             initial_equity=self.rules.initial_equity,
-            equity=float(before),
-            next_equity=numbers[2],
+            equity=self._equity,
+            next_equity=equity,
             peak=self._peak,
             next_peak=peak,
-            turnover=numbers[4] / float(before),
+            turnover=numbers[_TURNOVER] / self._equity,
             cost=math.fsum(numbers[_COSTS]),
             exposure=float(np.abs(line[self._weights]).sum()),
         )
-        self._peak = peak
+        self._peak, self._equity = peak, equity
         self._memory, reward = self._reward.step(self._memory, outcome)
         return float(reward)
 
-    def _info(self, line: NDArray[np.float64], numbers: list[float]) -> dict[str, Any]:
+    def _info(self, line: Floats, numbers: list[float]) -> dict[str, Any]:
+        # One call in every step: unpacked and written out, which is three times faster than `zip`.
+        (
+            _, _, equity, cash, _, _, exited, commission, fixed, spread, slippage, impact,
+            liquidation, borrow, financing, funding, interest,
+        ) = numbers  # fmt: skip
         info = {
             "time": self._times[self.row],
-            "equity": numbers[2],
-            "cash": numbers[3],
+            "equity": equity,
+            "cash": cash,
             "holdings": line[self._units],
             "weights": line[self._weights],
-            "costs": dict(zip(COST_PARTS, numbers[_COSTS], strict=True)),
+            "costs": {
+                "commission": commission, "fixed": fixed, "spread": spread, "slippage": slippage,
+                "impact": impact, "liquidation": liquidation, "borrow": borrow,
+                "financing": financing, "funding": funding, "interest": interest,
+            },
             "fills": line[self._fills],
-        }
-        if numbers[_EXITED]:
+        }  # fmt: skip
+        if exited:
             info["exits"] = line[self._exits]
         return info
+
+
+def _checked(length: Any) -> int | tuple[int, int] | None:
+    """The option `length` of a reset, if it can be one."""
+    bounds = [] if length is None else length if isinstance(length, tuple | list) else [length]
+    whole = all(isinstance(n, int | np.integer) and not isinstance(n, bool) for n in bounds)
+    one_or_two = length is None or len(bounds) == (2 if bounds is length else 1)
+    if not (whole and one_or_two and [1, *bounds] == sorted([1, *bounds])):
+        raise ConfigError(
+            f"reset: length = {length!r}: an integer of at least 1, or [shortest, longest]"
+        )
+    if length is None:
+        return None
+    return (int(bounds[0]), int(bounds[1])) if bounds is length else int(bounds[0])

@@ -9,7 +9,7 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
-from drltrade.data.bars import Bars
+from drltrade.data.bars import COLUMNS, Bars, check_frame
 from drltrade.data.catalog import load_bars
 from drltrade.envs.config import MarketConfig, PeriodName, PortfolioConfig, TradingConfig
 from drltrade.errors import ConfigError, DataError
@@ -49,12 +49,16 @@ class Task:
             scaler: of an earlier run, to be used as it is; otherwise fitted on the train period.
 
         Raises:
-            ConfigError, DataError: see the modules called.
+            ConfigError, DataError: see the modules called. Bars that are handed in are checked as
+                those of a file are; an error about them names symbol, time and column.
         """
-        bars = bars or load_bars(config.data)
+        given, bars = bars is not None, bars or load_bars(config.data)
         symbols = _symbols(config, bars)
         frames = {symbol: bars.frame(symbol) for symbol in symbols}
-        tables = {symbol: feature_table(frames[symbol], config.features) for symbol in symbols}
+        if given:  # what comes from a file has been checked
+            for symbol, frame in frames.items():
+                _check_bars(frame, f"{bars.source} (symbol {symbol})")
+        tables = {symbol: _features(frames[symbol], config, symbol) for symbol in symbols}
         learned_from = symbols
         if isinstance(config, TradingConfig):
             learned_from = config.train_symbols or symbols
@@ -157,6 +161,22 @@ def _symbols(config: MarketConfig, bars: Bars) -> tuple[str, ...]:
         )
     symbol = symbol or bars.symbols[0]
     return (symbol, *(other for other in trained if other != symbol))
+
+
+def _check_bars(frame: pd.DataFrame, where: str) -> None:
+    """Refuse bars that cannot be true; see `check_frame`."""
+    if missing := [name for name in COLUMNS if name not in frame]:
+        raise DataError(f"{where}: missing column {', '.join(missing)}")
+    if not isinstance(frame.index, pd.DatetimeIndex) or frame.index.tz is not None:
+        raise DataError(f"{where}: bars must be indexed by times without a zone")
+    check_frame(frame, where)
+
+
+def _features(frame: pd.DataFrame, config: MarketConfig, symbol: str) -> pd.DataFrame:
+    try:
+        return feature_table(frame, config.features)
+    except DataError as error:
+        raise DataError(f"{symbol}: {error}") from None
 
 
 def _fitted(tables: Mapping[str, pd.DataFrame], config: MarketConfig, source: str) -> Scaler:

@@ -59,7 +59,7 @@ class TradingEnv(gymnasium.Env[Observation, Any]):
         self.task, self.config = prepared(TradingConfig, "drltrade/Trading-v0", task, settings)
         self.render_mode = render_mode
         self.episode = make_episode(self.task, self.config)
-        self.actions = make_actions(self.config, 1)
+        self.actions = make_actions(self.config, self.task.market.symbols)
         self.action_space: spaces.Space[Any] = self.actions.space
         self.observation_space = spaces.Box(
             -OBSERVED_BOUND, OBSERVED_BOUND, (self.episode.size,), np.float32
@@ -73,8 +73,16 @@ class TradingEnv(gymnasium.Env[Observation, Any]):
         return self.episode.start(self.np_random, options)
 
     def step(self, action: Any) -> tuple[Observation, SupportsFloat, bool, bool, dict[str, Any]]:
-        """Decide at this bar's close, go to the close of the next; see `gymnasium.Env.step`."""
-        self.actions.one(action, self.episode.orders)
+        """Decide at this bar's close, go to the close of the next; see `gymnasium.Env.step`.
+
+        Raises:
+            ValueError: the action lies outside the space; names it, the bar and what is allowed.
+            ConfigError: the episode is over, or none has begun.
+        """
+        try:
+            self.actions.one(action, self.episode.orders)
+        except ValueError as error:
+            raise self.episode.refused(error) from None
         return self.episode.play()
 
 

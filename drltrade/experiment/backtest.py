@@ -25,6 +25,9 @@ from drltrade.evaluation.metrics import metrics
 from drltrade.experiment.presets import merge, resolve_env
 from drltrade.experiment.run import Run
 
+ROUNDING = 1e-6
+"""By which targets may lie beyond a limit: actions are float32."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Backtest(Ledger):
@@ -84,7 +87,8 @@ def backtest(
         **overrides: keys of the env preset, such as `costs={"slippage_bps": 5}`.
 
     Raises:
-        ConfigError: unknown names, keys or periods. DataError: target times that are no bars.
+        ConfigError: unknown names, keys or periods. DataError: targets at times that are no bars,
+            or beyond what the environment's actions can ask for; names symbol and time.
     """
     task = _task(subject, env, overrides)
     rows = task.rows(period)
@@ -186,19 +190,47 @@ def _aligned(frame: pd.DataFrame, task: Task, rows: range) -> NDArray[np.float64
             f"targets have the columns {list(frame.columns)}; {list(market.symbols)} "
             f"{'are' if market.assets > 1 else 'is'} needed"
         )
+    if not isinstance(frame.index, pd.DatetimeIndex) or frame.index.tz is not None:
+        raise DataError("targets must be indexed by times without a zone, as the bars are")
     if not frame.index.is_unique:
         raise DataError(f"targets at {frame.index[frame.index.duplicated()][0]} stand twice")
     decisions = market.times[rows[0] : rows[-1]]
     inside = frame.index[(frame.index >= decisions[0]) & (frame.index <= decisions[-1])]
     if not len(inside):
         raise DataError(f"no targets between {decisions[0]} and {decisions[-1]}")
-    unknown = inside.difference(market.times)
+    unknown = inside.difference(decisions)
     if len(unknown):
         raise DataError(f"targets at {unknown[0]}: {task.source} has no bar of {market.name} then")
     table = frame[list(market.symbols)].reindex(decisions)
     targets: NDArray[np.float64] = table.to_numpy(np.float64)
-    if np.isinf(targets).any():
-        raise DataError(
-            f"target at {decisions[int(np.isinf(targets).any(1).argmax())]} is infinite"
-        )
+    _check_limits(targets, decisions, task)
     return targets
+
+
+def _check_limits(targets: NDArray[np.float64], times: pd.DatetimeIndex, task: Task) -> None:
+    """Refuse targets [T, N] that no action of the task's environment can ask for.
+
+    Any weight between the least and the largest position will do, also where actions are discrete.
+    """
+    config = task.config
+    if isinstance(config, PortfolioConfig):
+        low, high = 0.0 if config.long_only else -config.gross_limit, config.gross_limit
+    else:
+        low, high = config.lowest_position, config.highest_position
+    wrong = (targets < low - ROUNDING) | (targets > high + ROUNDING)
+    if wrong.any():
+        row, column = (int(i) for i in np.argwhere(wrong)[0])
+        raise DataError(
+            f"target {targets[row, column]:g} of {task.market.symbols[column]} at {times[row]}: "
+            f"weights between {low:g} and {high:g} are allowed"
+        )
+    if isinstance(config, PortfolioConfig):
+        gross = np.nansum(np.abs(targets), axis=1)
+        if (gross > config.gross_limit + ROUNDING).any():
+            row = int(np.argmax(gross > config.gross_limit + ROUNDING))
+            each = zip(task.market.symbols, targets[row], strict=True)
+            named = ", ".join(f"{symbol} {weight:g}" for symbol, weight in each if weight)
+            raise DataError(
+                f"targets at {times[row]} ({named}) have absolute values that sum to "
+                f"{gross[row]:g}; gross_limit = {config.gross_limit:g} is allowed"
+            )

@@ -70,12 +70,10 @@ def _look() -> Any:
     def look(features: Any, t: Any, observed: Any, size: Any) -> None:
         """Copy the window that ends with bar t into the first `size` numbers of `observed`."""
         count = features.shape[1]
-        row, column = t + 1, 0
-        for k in range(size - 1, -1, -1):
-            if column == 0:
-                row, column = row - 1, count
-            column -= 1
-            observed[k] = features[row, column]
+        bars = size // count if count else 0
+        for k in range(bars):
+            for column in range(count):
+                observed[k * count + column] = features[t - bars + 1 + k, column]
 
     return look
 
