@@ -1,87 +1,173 @@
-"""How fast a path of targets is replayed: one million bars with a trade on every one of them.
+"""How fast paths of targets are replayed, beside vectorbt on the same prices, targets and costs.
 
     python benchmarks/bench_backtest.py
 
-One thread, CPU time, medians of seven rounds. `replay_kernel` is the compiled loop alone, compiled
-in this process and timed afterwards; `replay` returns the whole ledger (equity, positions, fills,
-turnover, costs by part), and `trades` makes the table of round trips from it.
+One thread, CPU time, medians of five rounds in which the cases take turns. Needs the extra `bench`
+(vectorbt). The kernels are compiled in a round that does not count, as vectorbt's are.
+
+- One million bars, one asset, an order on every bar: the kernel alone, `replay`, which returns the
+  ledger (positions, fills, costs by part), and `trades`, the table of round trips.
+- A thousand strategies in one asset over 5,000 bars: final equity of each (`sweep_kernel`), and
+  with the moments of their returns.
+- 30 assets over 5,000 bars, rebalanced to given weights of post-cost equity on every bar.
+
+vectorbt's orders are sized by its targetpercent, of the value before costs.
 """
 
 import os
 
 os.environ["OMP_NUM_THREADS"] = "1"  # before torch starts its threads
 
-import time
+import warnings
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
-import pandas as pd
-import torch
+import vectorbt
+from markets import walk
 from timing import print_machine, print_table, rates
 
 from drltrade.backtest.engine import replay
 from drltrade.backtest.trades import trades
-from drltrade.envs.config import TradingConfig
-from drltrade.market.account import RUIN
-from drltrade.market.costs import Costs
-from drltrade.market.kernels import replay_kernel
-from drltrade.market.tensors import Market
+from drltrade.market.paths import (
+    BLOCKS,
+    COLUMNS,
+    make_room,
+    make_sweep_room,
+    replay_kernel,
+    sweep_kernel,
+)
+from drltrade.market.simulator import Rules
+from drltrade.market.terms import Plan, Terms
 
-BARS = 1_000_000
+BARS, STRATEGIES, SWEPT, ASSETS = 1_000_000, 1000, 5000, 30
+EQUITY = 100_000.0
+COST = 1e-6
+TERMS = Terms(commission=COST, slippage=COST)
+
+Work = Callable[[], int]
+
+
+def counted(units: int, work: Callable[[], Any]) -> Work:
+    """`work`, which does so many units."""
+
+    def counting() -> int:
+        work()
+        return units
+
+    return counting
+
+
+def peer(market: Any, targets: Any, **settings: Any) -> Any:
+    """The same in vectorbt."""
+    return vectorbt.Portfolio.from_orders(
+        market.close[1:],
+        size=targets,
+        size_type="targetpercent",
+        price=market.open[1:],
+        fees=COST,
+        slippage=COST,
+        init_cash=EQUITY,
+        **settings,
+    )
+
+
+def one_path() -> dict[str, Work]:
+    """One million bars."""
+    market = walk(BARS + 1, size=1e-5, frequency="min")
+    rules = Rules(Plan(holding=False, order_fees=False), TERMS, EQUITY)
+    targets = np.random.default_rng(1).uniform(0.4, 0.6, BARS)
+    tape, table = market.tape("next_open")[:BARS], TERMS.table(1)
+    kernel, room = replay_kernel(rules.plan), make_room(1)
+    amounts = np.zeros((BARS, 1))
+
+    def alone() -> None:
+        columns = np.zeros((len(COLUMNS), BARS + 1))
+        columns[:2, 0] = EQUITY
+        blocks = np.zeros((len(BLOCKS), BARS + 1, 1))
+        kernel(tape, table, targets[:, None], amounts, columns, blocks, rules.floor, room)
+
+    ledger = replay(targets, market, range(BARS + 1), rules)
+    filled = int(np.isfinite(ledger.fill_price).sum())
+    assert filled > 0.99 * BARS, f"{filled} orders"
+    return {
+        "replay_kernel": counted(BARS, alone),
+        "replay": counted(BARS, lambda: replay(targets, market, range(BARS + 1), rules)),
+        "trades": counted(BARS, lambda: trades(ledger)),
+        "vectorbt": counted(BARS, lambda: peer(market, targets[:, None])),
+    }
+
+
+def strategies() -> dict[str, Work]:
+    """A thousand strategies side by side."""
+    market = walk(SWEPT + 1)
+    plan = Plan(holding=False, order_fees=False)
+    targets = np.random.default_rng(1).uniform(0.4, 0.6, (SWEPT, STRATEGIES))
+    tape, table, room = (
+        market.tape("next_open")[:SWEPT],
+        TERMS.table(1),
+        make_sweep_room(STRATEGIES),
+    )
+
+    def swept(statistics: bool) -> Callable[[], Any]:
+        kernel, summary = sweep_kernel(plan, statistics), np.zeros((3, STRATEGIES))
+        return lambda: kernel(tape, table, targets, summary, EQUITY, 1e-6 * EQUITY, room)
+
+    size = SWEPT * STRATEGIES
+    return {
+        "sweep_kernel": counted(size, swept(False)),
+        "sweep_kernel, with moments": counted(size, swept(True)),
+        "vectorbt": counted(size, lambda: peer(market, targets).final_value()),
+    }
+
+
+def many_assets() -> dict[str, Work]:
+    """30 assets, rebalanced daily."""
+    market = walk(SWEPT + 1, ASSETS)
+    rules = Rules(Plan(single=False, holding=False, order_fees=False), TERMS, EQUITY)
+    targets = np.random.default_rng(1).uniform(0.0, 1.0, (SWEPT, ASSETS))
+    targets *= 0.98 / targets.sum(1, keepdims=True)
+    tape, table = market.tape("next_open", 32)[:SWEPT], TERMS.table(ASSETS, 32)
+    padded = np.pad(targets, ((0, 0), (0, 2)), constant_values=np.nan)
+    kernel, amounts = replay_kernel(rules.plan), np.zeros((SWEPT, 32))
+    columns, blocks = np.zeros((len(COLUMNS), SWEPT + 1)), np.zeros((len(BLOCKS), SWEPT + 1, 32))
+    columns[:2, 0] = EQUITY
+
+    def alone() -> None:
+        kernel(tape, table, padded, amounts, columns, blocks, rules.floor, make_room(32))
+
+    def theirs() -> Any:
+        return peer(market, targets, cash_sharing=True, group_by=True, call_seq="auto")
+
+    return {
+        "replay_kernel": counted(1, alone),
+        "replay": counted(1, lambda: replay(targets, market, range(SWEPT + 1), rules)),
+        "vectorbt": counted(1, theirs),
+    }
 
 
 def main() -> None:
     """Measure and print."""
-    torch.set_num_threads(1)
-    print_machine("drltrade", "numba", "numpy", "pandas")
-
-    # One-minute bars whose moves and costs are small enough for an account to live through them.
-    random = np.random.default_rng(0)
-    close = 100.0 * np.exp(np.cumsum(random.normal(0.0, 1e-5, BARS + 1)))
-    market = Market(
-        symbol="WALK",
-        times=pd.date_range("2020-01-01", periods=BARS + 1, freq="min"),
-        open=close * np.exp(random.normal(0.0, 1e-6, BARS + 1)),
-        close=close,
-        tradable=np.ones(BARS + 1, np.bool_),
-        features=np.zeros((BARS + 1, 1), np.float32),
-        columns=("none",),
-        periods_per_year=525_600.0,
-    )
-    targets = random.uniform(-1.0, 1.0, BARS)
-    config = TradingConfig(costs=Costs(commission_bps=0.01, slippage_bps=0.01))
-    arguments = (
-        targets, market.fill_price(config.fill)[:BARS], close, market.years[:BARS],
-        config.initial_equity, RUIN * config.initial_equity, config.costs.rates(),
-    )  # fmt: skip
-
-    started = time.process_time()
-    kernel = replay_kernel(config.fill)
-    table = kernel(*arguments)
-    compiling = time.process_time() - started
-    traded = np.count_nonzero(table[3])
-    ledger = replay(targets, market, range(BARS + 1), config)
-
-    def run_kernel() -> int:
-        kernel(*arguments)
-        return 1
-
-    def run_replay() -> int:
-        replay(targets, market, range(BARS + 1), config)
-        return 1
-
-    def run_trades() -> int:
-        trades(ledger)
-        return 1
-
-    found = rates({"replay_kernel": run_kernel, "replay": run_replay, "trades": run_trades})
+    warnings.filterwarnings("ignore", module="vectorbt")
+    print_machine("drltrade", "numba", "numpy", "pandas", "vectorbt")
+    title = f"{BARS:,} bars, an order on each (target: 30)"
     rows = [
-        [name, f"{1 / rate.median:.3f}", f"{1 / rate.high:.3f} - {1 / rate.low:.3f}"]
-        for name, rate in found.items()
+        [name, f"{rate.median / 1e6:,.3g}", f"{rate.low / 1e6:,.3g} - {rate.high / 1e6:,.3g}"]
+        for name, rate in rates(one_path(), repetitions=5).items()
     ]
-    rows.append(["import numba, compile, first run", f"{compiling:.2f}", "once"])
-    title = f"{BARS:,} bars, {traded:,} trades (target for the first line: 0.1)"
-    print_table(title, ["case", "CPU seconds", "range"], rows)
-    print(f"{len(trades(ledger)):,} round trips; final equity {ledger.equity[-1]:,.2f}\n")
+    print_table(title, ["case", "M bars / CPU-s", "range"], rows)
+    title = f"{STRATEGIES:,} strategies, {SWEPT:,} bars (target: 1,000)"
+    rows = [
+        [name, f"{rate.median / 1e6:,.4g}", f"{rate.low / 1e6:,.4g} - {rate.high / 1e6:,.4g}"]
+        for name, rate in rates(strategies(), repetitions=5).items()
+    ]
+    print_table(title, ["case", "M bars / CPU-s", "range"], rows)
+    title = f"{ASSETS} assets, {SWEPT:,} bars, rebalanced on each (target: 1)"
+    rows = [
+        [name, f"{1e3 / rate.median:,.3g}", f"{1e3 / rate.high:,.3g} - {1e3 / rate.low:,.3g}"]
+        for name, rate in rates(many_assets(), repetitions=15).items()
+    ]
+    print_table(title, ["case", "CPU ms", "range"], rows)
 
 
 if __name__ == "__main__":

@@ -2,72 +2,138 @@
 
     python benchmarks/bench_market.py
 
-One thread, CPU time, medians of seven rounds in which the cases take turns. Needs the extra
-`bench` (gym-anytrading); the compiled case needs a C++ compiler, which torch.compile calls.
+One thread, CPU time, medians of five rounds in which the cases take turns. Needs the extra `bench`
+(gym-anytrading, FinRL); the compiled cases need a C++ compiler, which torch.compile calls.
 
-Batched: 4,096 accounts in float64, each with a new random target in every step, with commission
-and slippage. "Rule and log return" is the accounting of a bar and its reward alone.
-`Simulator.advance` also reads the prices of each account's own bar; `Simulator.step` adds what the
-agent is told of its account, and the restart of finished episodes.
+Batched, one asset: 4,096 accounts in float64, each with a new random target in every step, with
+commission, spread and slippage. `Simulator.play` reads the prices of each account's own bar,
+carries it on and tells the log return, ruin and what the agent is told of its account; "detailed"
+also every cost, the fill and the position (23 figures); `Simulator.step` restarts finished
+episodes. The tensor rule is what a GPU runs, on the CPU here: the accounting of a bar alone, prices
+given.
 
-Single: windows of 10 bars, actions drawn beforehand, resets inside the timed loop, everything
-through `gymnasium.make`, each environment with its own defaults. They differ in what they do in a
-step: drltrade's windows have 15 features, its info itemises the costs, and its episodes last 252
-bars; gym-anytrading's have 2 features, nothing itemised, and last 2,300 bars.
+Batched, many assets: 1,024 accounts of 30 assets with exact post-cost weights.
+
+Single: everything through `gymnasium.make`, actions drawn beforehand, resets inside the timed loop,
+each environment with its own defaults. They differ in what they do in a step: drltrade's info
+itemises positions, fills and ten costs; gym-anytrading's windows have 2 features and its info three
+numbers; FinRL's observation has no window.
 """
 
 import os
 
 os.environ["OMP_NUM_THREADS"] = "1"  # before torch starts its threads
 
+import importlib.util
 import shutil
+import sys
 import warnings
 from collections.abc import Callable
+from types import ModuleType
+from typing import Any
 
 import gym_anytrading  # noqa: F401 (registers its environments)
 import gymnasium
-import numba
 import numpy as np
 import pandas as pd
 import torch
+from markets import walk
 from timing import print_machine, print_table, rates
 from torch import Tensor
 
-import drltrade  # noqa: F401 (registers the environment)
-from drltrade.market.account import RUIN, Rates, make_rule
-from drltrade.market.kernels import compiled_rule
-from drltrade.market.rewards import log_return
-from drltrade.market.simulator import Simulator
-from drltrade.market.tensors import Market
+import drltrade  # noqa: F401 (registers the environments)
+from drltrade.envs.config import PortfolioConfig
+from drltrade.envs.task import Task
+from drltrade.features.scaling import Scaler
+from drltrade.market.account import make_rule
+from drltrade.market.namespaces import torch_namespace
+from drltrade.market.simulator import Rules, Simulator
+from drltrade.market.state import Account, Bar
+from drltrade.market.terms import Plan, Terms
 
 ACCOUNTS, STEPS = 4096, 256
+PORTFOLIOS, ASSETS = 1024, 30
 SINGLE_STEPS = 20_000
-COSTS = Rates(commission=1e-4, fixed=0.0, slippage=1e-4, borrow=0.0, financing=0.0)
+FINRL_STEPS = 200
+TERMS = Terms(commission=1e-4, spread=1e-4, slippage=1e-4)
 EQUITY = 100_000.0
-FLOOR = RUIN * EQUITY
-YEARS = 1.0 / 252.0
+FEATURES = 8
+
+Work = Callable[[], int]
 
 
-def rule_alone(generator: torch.Generator) -> tuple[Callable[[], int], Callable[[], int] | None]:
-    """The torch rule and the log return of a bar: as it is, and compiled where that is possible."""
-    rule = make_rule(torch, "next_open")
-    price, target = paths(generator)
-    years = torch.full((ACCOUNTS,), YEARS, dtype=torch.float64)
+def simulator(assets: int, accounts: int, *, detailed: bool) -> Simulator:
+    """Accounts on five thousand bars, long-only, with proportional costs."""
+    market = walk(5000, assets)
+    plan = Plan(single=assets == 1, holding=False, order_fees=False)
+    return Simulator(
+        market,
+        Rules(plan, TERMS, EQUITY),
+        spans=[range(len(market))],
+        n_envs=accounts,
+        episode_length=252,
+        device=torch.device("cpu"),
+        generator=torch.Generator().manual_seed(0),
+        detailed=detailed,
+    )
 
-    def bar(
-        cash: Tensor, units: Tensor, equity: Tensor, target: Tensor, close: Tensor, later: Tensor
-    ) -> tuple[Tensor, ...]:
-        step = rule.step(cash, units, target, close, close, later, years, FLOOR, COSTS)
-        reward = log_return(torch.log, equity, step.equity)
-        return step.cash, step.units, step.equity, reward
 
-    def looped(bar: Callable[..., tuple[Tensor, ...]]) -> Callable[[], int]:
+def targets(assets: int, accounts: int) -> list[Tensor]:
+    """Eight sets of long-only weights, at most 98% of equity in all."""
+    random = np.random.default_rng(1)
+    drawn = random.uniform(0.0, 1.0, (8, accounts, assets))
+    if assets > 1:
+        drawn *= 0.98 / drawn.sum(2, keepdims=True)
+    return [torch.from_numpy(each) for each in drawn]
+
+
+def played(market: Simulator) -> Work:
+    """`Simulator.play` within an episode."""
+    wanted = targets(market.assets, market.n_envs)
+
+    def work() -> int:
+        market.reset()
+        for t in range(251):
+            market.play(wanted[t % 8])
+        return 251 * market.n_envs
+
+    return work
+
+
+def stepped(market: Simulator) -> Work:
+    """`Simulator.step`, restarts and all."""
+    wanted = targets(market.assets, market.n_envs)
+
+    def work() -> int:
+        market.reset()
+        for t in range(STEPS):
+            market.step(wanted[t % 8])
+        return STEPS * market.n_envs
+
+    return work
+
+
+def tensor_rule() -> tuple[Work, Work | None]:
+    """The tensor rule of a bar: as it is, and compiled where that is possible."""
+    plan = Plan(holding=False, order_fees=False, entries=False)
+    rule = make_rule(torch_namespace(True), plan)
+    prices = torch.from_numpy(walk(STEPS + 1, ACCOUNTS).close)
+    wanted = [target[:, 0] for target in targets(1, ACCOUNTS)]
+    zero = torch.zeros(ACCOUNTS, dtype=torch.float64)
+
+    def bar(cash: Tensor, units: Tensor, target: Tensor, close: Tensor, later: Tensor) -> Any:
+        step = rule(
+            Account(cash, units, zero, zero, zero), target, zero, Bar(close, close, later, 0.0),
+            1e-6 * EQUITY, TERMS,
+        )  # fmt: skip
+        return step.account.cash, step.account.units, step.equity
+
+    def looped(function: Callable[..., Any]) -> Work:
         @torch.inference_mode()
         def work() -> int:
-            equity = torch.full((ACCOUNTS,), EQUITY, dtype=torch.float64)
-            cash, units = equity, torch.zeros_like(equity)
+            cash, units = zero + EQUITY, zero
             for t in range(STEPS):
-                cash, units, equity, _ = bar(cash, units, equity, target[t], price[t], price[t + 1])
+                cash, units, _ = function(cash, units, wanted[t % 8], prices[t], prices[t + 1])
             return STEPS * ACCOUNTS
 
         return work
@@ -76,92 +142,15 @@ def rule_alone(generator: torch.Generator) -> tuple[Callable[[], int], Callable[
     return looped(bar), looped(torch.compile(bar)) if compiler else None
 
 
-def numba_rule(generator: torch.Generator) -> Callable[[], int]:
-    """The numba rule, one account after the other."""
-    step = compiled_rule("next_open").step
-
-    @numba.njit
-    def bar(cash, units, equity, target, close, later, reward, years, floor, costs):  # type: ignore[no-untyped-def]
-        for i in range(cash.size):
-            after = step(
-                cash[i], units[i], target[i], close[i], close[i], later[i], years, floor, costs
-            )
-            reward[i] = np.log(after.equity / equity[i])
-            cash[i], units[i], equity[i] = after.cash, after.units, after.equity
-
-    price, target = (path.numpy() for path in paths(generator))
-
-    def work() -> int:
-        cash, units, equity = (
-            np.full(ACCOUNTS, EQUITY),
-            np.zeros(ACCOUNTS),
-            np.full(ACCOUNTS, EQUITY),
-        )
-        reward = np.empty(ACCOUNTS)
-        for t in range(STEPS):
-            bar(cash, units, equity, target[t], price[t], price[t + 1], reward, YEARS, FLOOR, COSTS)
-        return STEPS * ACCOUNTS
-
-    return work
-
-
-def simulator(generator: torch.Generator) -> tuple[Callable[[], int], Callable[[], int]]:
-    """`Simulator.advance` and `Simulator.step` on ten thousand bars."""
-    bars, features = 10_000, 15
-    close = EQUITY * np.exp(np.cumsum(np.random.default_rng(0).normal(0.0, 0.01, bars)))
-    market = Market(
-        symbol="WALK",
-        times=pd.date_range("2000-01-01", periods=bars, freq="D"),
-        open=close,
-        close=close,
-        tradable=np.ones(bars, np.bool_),
-        features=np.zeros((bars, features), np.float32),
-        columns=tuple(f"feature {i}" for i in range(features)),
-        periods_per_year=252.0,
-    )
-    accounts = Simulator(
-        market,
-        rows=range(9, bars),
-        n_envs=ACCOUNTS,
-        rates=COSTS,
-        fill="next_open",
-        initial_equity=EQUITY,
-        episode_length=252,
-        device=torch.device("cpu"),
-        generator=generator,
-    )
-    _, target = paths(generator)
-
-    @torch.inference_mode()
-    def advance() -> int:
-        accounts.reset()
-        for t in range(252):  # no account comes to its end
-            step, _ = accounts.advance(target[t])
-            accounts.cash, accounts.units, accounts.equity = step.cash, step.units, step.equity
-            accounts.t = accounts.t + 1
-        return 252 * ACCOUNTS
-
-    def step() -> int:
-        accounts.reset()
-        for t in range(STEPS):
-            accounts.step(target[t])
-        return STEPS * ACCOUNTS
-
-    return advance, step
-
-
-def paths(generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Prices [STEPS + 1, ACCOUNTS], random walks, and targets [STEPS, ACCOUNTS] in [-1, 1]."""
-    options = {"dtype": torch.float64, "generator": generator}
-    walk = 0.01 * torch.randn(STEPS + 1, ACCOUNTS, **options)  # type: ignore[call-overload]
-    target = 2.0 * torch.rand(STEPS, ACCOUNTS, **options) - 1.0  # type: ignore[call-overload]
-    return 100.0 * torch.exp(walk.cumsum(0)), target
-
-
-def single(name: str, actions: int, **settings: object) -> Callable[[], int]:
+def single(name: str, steps: int = SINGLE_STEPS, **settings: Any) -> Work:
     """Steps of one environment, with its resets."""
-    env = gymnasium.make(name, **settings)
-    drawn = np.random.default_rng(0).integers(actions, size=SINGLE_STEPS).tolist()
+    return steps_of(gymnasium.make(name, **settings), steps)
+
+
+def steps_of(env: Any, steps: int) -> Work:
+    """The same for an environment that is made already."""
+    env.action_space.seed(0)
+    drawn = [env.action_space.sample() for _ in range(steps)]
 
     def work() -> int:
         env.reset(seed=0)
@@ -169,52 +158,113 @@ def single(name: str, actions: int, **settings: object) -> Callable[[], int]:
             _, _, terminated, truncated, _ = env.step(action)
             if terminated or truncated:
                 env.reset()
-        return SINGLE_STEPS
+        return steps
 
     return work
+
+
+def panel() -> Task:
+    """A portfolio of 30 assets with 8 features each."""
+    market = walk(2500, ASSETS, features=FEATURES)
+    symbols = market.symbols
+    config = PortfolioConfig(symbols=symbols, data="walk")
+    days = [market.times[k].date() for k in (0, 1500, 1501, 2000, 2001, 2499)]
+    periods = type(config.periods)(
+        train=(days[0], days[1]), validation=(days[2], days[3]), test=(days[4], days[5])
+    )
+    table = pd.DataFrame(market.features[:, :2].astype(np.float64))
+    config = config.model_copy(update={"periods": periods})
+    return Task(config, market, Scaler.fit(table), "walk", "")
+
+
+def finrl() -> Any:
+    """FinRL's stock environment with as many assets and features.
+
+    Its module is loaded by itself: the package's own import needs brokers' libraries.
+    """
+    folder = importlib.util.find_spec("finrl")
+    assert folder is not None
+    assert folder.submodule_search_locations is not None
+    path = f"{folder.submodule_search_locations[0]}/meta/env_stock_trading/env_stocktrading.py"
+    spec = importlib.util.spec_from_file_location("finrl_env", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = ModuleType("finrl_env")
+    sys.modules["finrl_env"] = module
+    spec.loader.exec_module(module)
+    market, names = walk(FINRL_STEPS + 50, ASSETS), [f"f{k}" for k in range(FEATURES)]
+    days = np.repeat(np.arange(len(market)), ASSETS)
+    table = pd.DataFrame(
+        {
+            "date": np.repeat(market.times.strftime("%Y-%m-%d"), ASSETS),
+            "tic": np.tile(market.symbols, len(market)),
+            "close": market.close.ravel(),
+        }
+        | {name: np.random.default_rng(2).normal(0.0, 1.0, days.size) for name in names},
+        index=days,
+    )
+    return module.StockTradingEnv(
+        df=table, stock_dim=ASSETS, hmax=100, initial_amount=1_000_000,
+        num_stock_shares=[0] * ASSETS, buy_cost_pct=[0.001] * ASSETS,
+        sell_cost_pct=[0.001] * ASSETS, reward_scaling=1e-4,
+        state_space=1 + 2 * ASSETS + FEATURES * ASSETS, action_space=ASSETS,
+        tech_indicator_list=names, print_verbosity=10**9,
+    )  # fmt: skip
+
+
+def show(title: str, cases: dict[str, Work], unit: float, header: str) -> None:
+    """Measure and print."""
+    rows = [
+        [name, f"{rate.median / unit:,.4g}", f"{rate.low / unit:,.4g} - {rate.high / unit:,.4g}"]
+        for name, rate in rates(cases, repetitions=5).items()
+    ]
+    print_table(title, ["case", header, "range"], rows)
 
 
 def main() -> None:
     """Measure and print."""
     torch.set_num_threads(1)
-    generator = torch.Generator().manual_seed(0)
-    print_machine("drltrade", "torch", "numba", "gymnasium", "gym-anytrading")
-
-    eager, compiled = rule_alone(generator)
-    advance, step = simulator(generator)
+    packages = ("drltrade", "torch", "numba", "gymnasium", "gym-anytrading", "finrl")
+    print_machine(*packages)
+    eager, compiled = tensor_rule()
     cases = {
-        "rule and log return, torch": eager,
-        "rule and log return, torch.compile": compiled,
-        "rule and log return, numba, one by one": numba_rule(generator),
-        "Simulator.advance": advance,
-        "Simulator.step": step,
+        "Simulator.play": played(simulator(1, ACCOUNTS, detailed=False)),
+        "Simulator.play, detailed": played(simulator(1, ACCOUNTS, detailed=True)),
+        "Simulator.step": stepped(simulator(1, ACCOUNTS, detailed=False)),
+        "tensor rule": eager,
     }
-    found = rates({name: work for name, work in cases.items() if work is not None})
-    rows = [
-        [name, f"{rate.median / 1e6:.1f}", f"{rate.low / 1e6:.1f} - {rate.high / 1e6:.1f}"]
-        for name, rate in found.items()
-    ]
-    title = f"Batched market, {ACCOUNTS:,} accounts (target for the first line: 15)"
-    print_table(title, ["case", "M env-steps / CPU-s", "range"], rows)
+    if compiled is not None:
+        cases["tensor rule, torch.compile"] = compiled
+    million = "M env-steps / CPU-s"
+    title = f"One asset, {ACCOUNTS:,} accounts (targets: 25, and 60 compiled)"
+    show(title, cases, 1e6, million)
     if compiled is None:
         print("torch.compile was left out: no C++ compiler was found.\n")
 
+    title = f"{ASSETS} assets, {PORTFOLIOS:,} accounts (target: 2)"
+    portfolios = {
+        "Simulator.play": played(simulator(ASSETS, PORTFOLIOS, detailed=False)),
+        "Simulator.play, detailed": played(simulator(ASSETS, PORTFOLIOS, detailed=True)),
+    }
+    show(title, portfolios, 1e6, million)
+
     # gym-anytrading hands out views of one array, and Gymnasium says so.
     warnings.filterwarnings("ignore", message=".*share an object")
-    found = rates(
-        {
-            "drltrade/Trading-v0": single("drltrade/Trading-v0", 3, window=10),
-            "gym-anytrading stocks-v0": single(
-                "stocks-v0", 2, window_size=10, frame_bound=(10, 2300)
-            ),
-        }
-    )
-    rows = [
-        [name, f"{rate.median:,.0f}", f"{rate.low:,.0f} - {rate.high:,.0f}"]
-        for name, rate in found.items()
-    ]
-    title = "One Gymnasium environment, window 10 (target: 100,000)"
-    print_table(title, ["environment", "steps / CPU-s", "range"], rows)
+    stocks = {"window_size": 10, "frame_bound": (10, 2300)}
+    cases = {
+        "drltrade/Trading-v0": single("drltrade/Trading-v0", window=10),
+        "gym-anytrading stocks-v0": single("stocks-v0", **stocks),
+    }
+    title = "One Gymnasium environment, one asset, window 10 (target: 300,000)"
+    show(title, cases, 1.0, "steps / CPU-s")
+
+    env = gymnasium.make("drltrade/Portfolio-v0", task=panel())
+    cases = {
+        "drltrade/Portfolio-v0, window 10": steps_of(env, 3000),
+        "FinRL StockTradingEnv": steps_of(finrl(), FINRL_STEPS),
+    }
+    title = f"One Gymnasium environment, {ASSETS} assets, {FEATURES} features (target: 60,000)"
+    show(title, cases, 1.0, "steps / CPU-s")
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from drltrade.envs.config import PeriodName
 from drltrade.envs.observations import Observation
 from drltrade.envs.task import Task
 from drltrade.errors import ConfigError
-from drltrade.market.advance import advance_kernel, make_room
+from drltrade.market.advance import make_room, play_kernel
 from drltrade.market.kernels import (
     ACCOUNT_REPORT,
     ACCOUNT_STATE,
@@ -54,18 +54,17 @@ class Episode:
         self._flat = market.features.reshape(-1)
         self._tape, self._times = market.tape(self.rules.plan.fill), list(market.times)
         self._terms, self._floor = self.rules.terms.table(assets), self.rules.floor
-        self._kernel, self._room = advance_kernel(self.rules.plan, lanes=1), make_room(assets, 1)
+        self._kernel, self._room = play_kernel(self.rules.plan), make_room(assets)
         self._plain = self.rules.reward in ("log_return", {"log_return": 1.0})
         self._reward = make_reward(SCALAR, self.rules.reward)
         self.orders = np.zeros((1, 2 * assets))
-        self._state = np.zeros((1, state_size(assets)))
-        self._report_shape = (1, report_size(assets))
-        self._observed_shape = (1, self.size)
+        self._row_of_orders = self.orders[0]
+        self._state = np.zeros(state_size(assets))
+        self._report_size = report_size(assets)
         first = len(ACCOUNT_REPORT)
         self._units, self._weights, self._fills, self._exits = (
             slice(first + k * assets, first + (k + 1) * assets) for k in range(4)
         )
-        self._t = np.zeros(1, np.int64)
         self.row = self.first_row = self.last_row = -1
         self.over = True
 
@@ -97,14 +96,14 @@ class Episode:
         steps = most if length is None else min(most, length)
         self.row, self.first_row, self.last_row = first, first, first + steps
         self._state[:] = 0.0
-        self._state[0, : len(ACCOUNT_STATE)] = self.rules.initial_equity
+        self._state[: len(ACCOUNT_STATE)] = self.rules.initial_equity
         self._memory = self._reward.initial
         self._peak = self._equity = self.rules.initial_equity
         self.over = False
         observation = np.zeros(self.size, np.float32)
         ends = (first + 1) * self._features.shape[1]
         observation[: self._window] = self._flat[ends - self._window : ends]
-        report = np.zeros(self._report_shape[1])
+        report = np.zeros(self._report_size)
         report[ACCOUNT_REPORT.index("equity")] = self.rules.initial_equity
         report[ACCOUNT_REPORT.index("cash")] = self.rules.initial_equity
         report[self._fills] = np.nan
@@ -154,25 +153,22 @@ class Episode:
         """Carry the account to the next close with what stands in `orders`."""
         if self.over:
             raise ConfigError("the episode is over (or has not begun): call reset() first")
-        report = np.empty(self._report_shape)
-        observed = np.empty(self._observed_shape, np.float32)
-        self._t[0] = self.row
+        report, observed = np.empty(self._report_size), np.empty(self.size, np.float32)
         self._kernel(
-            self._tape, self._terms, self.orders, self._state, self._t, report, self._features,
-            observed, self._floor, self._room,
+            self._tape, self._terms, self._row_of_orders, self._state, self.row, report,
+            self._features, observed, self._floor, self._room,
         )  # fmt: skip
         self.row += 1
-        line = report[0]
-        numbers = line[:_NUMBERS].tolist()
+        numbers = report[:_NUMBERS].tolist()
         reward, ruined = numbers[0], numbers[1] > 0.0
         if not self._plain:
-            reward = self._rewarded(line, numbers)
+            reward = self._rewarded(report, numbers)
         truncated = self.row >= self.last_row and not ruined
         self.over = ruined or truncated
-        return observed[0], reward, ruined, truncated, self._info(line, numbers)
+        return observed, reward, ruined, truncated, self._info(report, numbers)
 
-    def _rewarded(self, line: Floats, numbers: list[float]) -> float:
-        equity, peak = numbers[_EQUITY], float(self._state[0, 2])
+    def _rewarded(self, report: Floats, numbers: list[float]) -> float:
+        equity, peak = numbers[_EQUITY], float(self._state[2])
         outcome = Outcome(
             initial_equity=self.rules.initial_equity,
             equity=self._equity,
@@ -181,13 +177,13 @@ class Episode:
             next_peak=peak,
             turnover=numbers[_TURNOVER] / self._equity,
             cost=math.fsum(numbers[_COSTS]),
-            exposure=float(np.abs(line[self._weights]).sum()),
+            exposure=float(np.abs(report[self._weights]).sum()),
         )
         self._peak, self._equity = peak, equity
         self._memory, reward = self._reward.step(self._memory, outcome)
         return float(reward)
 
-    def _info(self, line: Floats, numbers: list[float]) -> dict[str, Any]:
+    def _info(self, report: Floats, numbers: list[float]) -> dict[str, Any]:
         # One call in every step: unpacked and written out, which is three times faster than `zip`.
         (
             _, _, equity, cash, _, _, exited, commission, fixed, spread, slippage, impact,
@@ -197,17 +193,17 @@ class Episode:
             "time": self._times[self.row],
             "equity": equity,
             "cash": cash,
-            "holdings": line[self._units],
-            "weights": line[self._weights],
+            "holdings": report[self._units],
+            "weights": report[self._weights],
             "costs": {
                 "commission": commission, "fixed": fixed, "spread": spread, "slippage": slippage,
                 "impact": impact, "liquidation": liquidation, "borrow": borrow,
                 "financing": financing, "funding": funding, "interest": interest,
             },
-            "fills": line[self._fills],
+            "fills": report[self._fills],
         }  # fmt: skip
         if exited:
-            info["exits"] = line[self._exits]
+            info["exits"] = report[self._exits]
         return info
 
 

@@ -2,7 +2,7 @@
 
 import math
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,7 +38,7 @@ _SEEN = len(BY_ASSET) + 1
 
 
 @cache
-def advance_kernel(plan: Plan, lanes: int = LANES, detailed: bool = True) -> Any:
+def advance_kernel(plan: Plan, detailed: bool = True) -> Any:
     """`advance(tape, terms, orders, state, t, report, features, observed, floor, room)`: one bar.
 
     Args:
@@ -54,14 +54,20 @@ def advance_kernel(plan: Plan, lanes: int = LANES, detailed: bool = True) -> Any
         floor: equity at or below which an account is closed, money.
         room: see `make_room`.
     """
-    return _advance_one(plan, lanes, detailed) if plan.single else _advance_many(plan, detailed)
+    return _advance_one(plan, detailed) if plan.single else _advance_many(plan, detailed)
 
 
-def make_room(assets: int, lanes: int = LANES) -> NDArray[np.float64]:
-    """Room for the kernel of `lanes` lanes to work in."""
+@cache
+def play_kernel(plan: Plan) -> Any:
+    """The same for one account: rows in place of tables, a number in place of `t`."""
+    return _play_one(plan) if plan.single else _carry_many(plan, True)
+
+
+def make_room(assets: int) -> NDArray[np.float64]:
+    """Room for a kernel to work in."""
     if assets > 1:
         return np.stack([*make_scratch(assets), np.zeros(assets)])
-    return np.zeros((_TAPE + _ORDERS + _STATE + _REPORT + _SEEN) * lanes)
+    return np.zeros((_TAPE + _ORDERS + _STATE + _REPORT + _SEEN) * LANES)
 
 
 @cache
@@ -78,13 +84,21 @@ def _look() -> Any:
     return look
 
 
-def _advance_one(  # noqa: C901 (its functions, not its branches, are many)
+class Lanes(NamedTuple):
+    """The functions that `_lanes` returns."""
+
+    gather: Any
+    carry_on: Any
+    scatter: Any
+
+
+def _lanes(  # noqa: C901 (its functions, not its branches, are many)
     plan: Plan, lanes: int, detailed: bool
-) -> Any:
+) -> Lanes:
     """Accounts are gathered into lanes, field by field, where one instruction serves several."""
-    step, jit, look = compiled_rule(plan), compiler(), _look()
+    step, jit = compiled_rule(plan), compiler()
     standing = make_standing(namespace(), jit)
-    aged, of_asset, read = standing.aged, standing.of_asset, terms_reader()
+    aged, of_asset = standing.aged, standing.of_asset
     # Where the blocks of `lanes` numbers begin: the columns of the tape, orders and so on.
     orders_at = _TAPE * lanes
     state_at = orders_at + _ORDERS * lanes
@@ -139,16 +153,16 @@ def _advance_one(  # noqa: C901 (its functions, not its branches, are many)
                 room[out + 22 * lanes] = done.exit_units
 
     @jit
-    def gather(tape: Any, orders: Any, state: Any, row: Any, n: Any, e: Any, room: Any) -> None:
-        """Bring account n, which stands at a row of the tape, into lane e."""
+    def gather(row: Any, orders: Any, state: Any, e: Any, room: Any) -> None:
+        """Bring an account, its orders and its row of the tape into lane e."""
         for k in range(columns):
-            room[k * lanes + e] = tape[row, k]
+            room[k * lanes + e] = row[k]
         if holding:
-            room[years_at + e] = tape[row, _TAPE - 1]
+            room[years_at + e] = row[_TAPE - 1]
         for k in range(_ORDERS):
-            room[orders_at + k * lanes + e] = orders[n, k]
+            room[orders_at + k * lanes + e] = orders[k]
         for k in range(_STATE):
-            room[state_at + k * lanes + e] = state[n, k]
+            room[state_at + k * lanes + e] = state[k]
 
     @jit
     def scatter(room: Any, e: Any, state: Any, report: Any, observed: Any) -> None:
@@ -162,16 +176,24 @@ def _advance_one(  # noqa: C901 (its functions, not its branches, are many)
         for k in range(_SEEN):
             observed[observed.size - _SEEN + k] = room[seen_at + k * lanes + e]
 
-    @jit
+    return Lanes(gather, carry_on, scatter)
+
+
+def _advance_one(plan: Plan, detailed: bool) -> Any:
+    gather, carry_on, scatter = _lanes(plan, LANES, detailed)
+    read, look = terms_reader(), _look()
+
+    @compiler()
     def advance(
         tape: Any, terms: Any, orders: Any, state: Any, t: Any, report: Any, features: Any,
         observed: Any, floor: Any, room: Any,
     ) -> None:  # fmt: skip
         prices, size = read(terms, 0), observed.shape[1] - _SEEN
-        for first in range(0, t.size, lanes):
-            count = min(lanes, t.size - first)
+        for first in range(0, t.size, LANES):
+            count = min(LANES, t.size - first)
             for e in range(count):
-                gather(tape, orders, state, t[first + e], first + e, e, room)
+                n = first + e
+                gather(tape[t[n]], orders[n], state[n], e, room)
             carry_on(room, prices, floor)
             for e in range(count):
                 n = first + e
@@ -181,7 +203,41 @@ def _advance_one(  # noqa: C901 (its functions, not its branches, are many)
     return advance
 
 
+def _play_one(plan: Plan) -> Any:
+    gather, carry_on, scatter = _lanes(plan, 1, True)
+    read, look = terms_reader(), _look()
+
+    @compiler()
+    def play(
+        tape: Any, terms: Any, orders: Any, state: Any, t: Any, report: Any, features: Any,
+        observed: Any, floor: Any, room: Any,
+    ) -> None:  # fmt: skip
+        gather(tape[t], orders, state, 0, room)
+        carry_on(room, read(terms, 0), floor)
+        scatter(room, 0, state, report, observed)
+        look(features, t + 1, observed, observed.size - _SEEN)
+
+    return play
+
+
 def _advance_many(plan: Plan, detailed: bool) -> Any:
+    carry = _carry_many(plan, detailed)
+
+    @compiler()
+    def advance(
+        tape: Any, terms: Any, orders: Any, state: Any, t: Any, report: Any, features: Any,
+        observed: Any, floor: Any, room: Any,
+    ) -> None:  # fmt: skip
+        for e in range(t.size):
+            carry(
+                tape, terms, orders[e], state[e], t[e], report[e], features, observed[e], floor,
+                room,
+            )  # fmt: skip
+
+    return advance
+
+
+def _carry_many(plan: Plan, detailed: bool) -> Any:
     step, jit, look = compiled_loop_rule(plan), compiler(), _look()
     standing = make_standing(namespace(), jit)
     aged, of_asset = standing.aged, standing.of_asset
@@ -216,28 +272,26 @@ def _advance_many(plan: Plan, detailed: bool) -> Any:
             by_asset[5 * n + i] = done.exit_units[i]
 
     @jit
-    def advance(
+    def carry(
         tape: Any, terms: Any, orders: Any, state: Any, t: Any, report: Any, features: Any,
         observed: Any, floor: Any, room: Any,
     ) -> None:  # fmt: skip
         n = terms.shape[1]
-        prices, at, before = read(terms), scratch(room), room[room.shape[0] - 1]
-        size = observed.shape[1] - 3 * n - 1
-        for e in range(t.size):
-            now, bar, out, seen = state[e], bar_at(tape[t[e]], n), report[e], observed[e, size:]
-            units, entry, age = now[3 : 3 + n], now[3 + n : 3 + 2 * n], now[3 + 2 * n : 3 + 3 * n]
-            equity = now[1]
-            for i in range(n):
-                before[i] = units[i]
-            account = Account(now[0], units, entry, now[3 + 3 * n : 3 + 4 * n], now[3 + 4 * n :])
-            done = step(account, orders[e, :n], orders[e, n:], bar, floor, prices, at)
-            peak = done.equity if done.equity > now[2] else now[2]
-            now[0], now[1], now[2] = done.account.cash, done.equity, peak
-            out[0], out[1] = math.log(done.equity / equity), 1.0 if done.ruined else 0.0
-            if detailed:
-                tell(out, done, bar)
-            observe(units, entry, age, before, bar.next_close, done.equity, seen)
-            seen[3 * n] = 1.0 - done.equity / peak
-            look(features, t[e] + 1, observed[e], size)
+        bar, at, before = bar_at(tape[t], n), scratch(room), room[room.shape[0] - 1]
+        units, entry, age = state[3 : 3 + n], state[3 + n : 3 + 2 * n], state[3 + 2 * n : 3 + 3 * n]
+        equity = state[1]
+        for i in range(n):
+            before[i] = units[i]
+        account = Account(state[0], units, entry, state[3 + 3 * n : 3 + 4 * n], state[3 + 4 * n :])
+        done = step(account, orders[:n], orders[n:], bar, floor, read(terms), at)
+        peak = done.equity if done.equity > state[2] else state[2]
+        state[0], state[1], state[2] = done.account.cash, done.equity, peak
+        report[0], report[1] = math.log(done.equity / equity), 1.0 if done.ruined else 0.0
+        if detailed:
+            tell(report, done, bar)
+        size = observed.size - 3 * n - 1
+        observe(units, entry, age, before, bar.next_close, done.equity, observed[size:])
+        observed[observed.size - 1] = 1.0 - done.equity / peak
+        look(features, t + 1, observed, size)
 
-    return advance
+    return carry

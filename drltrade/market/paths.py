@@ -181,7 +181,7 @@ def sweep_kernel(plan: Plan, statistics: bool = False) -> Any:
         targets: [T, S]; NaN holds.
         summary: [len(SUMMARY), S] of zeros, written.
         cash: what each account starts with.
-        room: [5, S].
+        room: see `make_sweep_room`.
         statistics: whether the summary holds more than the equity; it costs a division a bar.
     """
     step, read, brackets = compiled_rule(_lean(plan)), terms_reader(), plan.brackets
@@ -216,7 +216,7 @@ def sweep_kernel(plan: Plan, statistics: bool = False) -> Any:
     ) -> None:
         prices = read(terms, 0)
         for s in range(targets.shape[1]):
-            room[0, s], room[1, s], room[2, s], room[3, s], room[4, s] = cash, 0.0, 0.0, 0.0, 0.0
+            room[0][s], room[1][s], room[2][s], room[3][s], room[4][s] = cash, 0.0, 0.0, 0.0, 0.0
             summary[0, s] = cash
         for t in range(targets.shape[0]):
             row = tape[t]
@@ -230,3 +230,12 @@ def sweep_kernel(plan: Plan, statistics: bool = False) -> Any:
             )  # fmt: skip
 
     return sweep
+
+
+def make_sweep_room(strategies: int) -> tuple[Floats, ...]:
+    """Room for a sweep to work in, [S] each.
+
+    Arrays of their own: in rows of one array what belongs to a strategy lies nearly a multiple of
+    4 KiB apart, which a processor's caches take for the same place.
+    """
+    return tuple(np.zeros(strategies) for _ in Account._fields)

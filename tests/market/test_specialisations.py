@@ -26,10 +26,16 @@ from random_paths import (
 from drltrade.market import advance
 from drltrade.market import paths as whole
 from drltrade.market.account import make_rule
-from drltrade.market.advance import BRIEF, LANES, advance_kernel
+from drltrade.market.advance import BRIEF, advance_kernel, play_kernel
 from drltrade.market.kernels import ACCOUNT_REPORT, ASSET_REPORT, report_size
 from drltrade.market.namespaces import NUMPY, SCALAR, torch_namespace
-from drltrade.market.paths import BLOCKS, COLUMNS, SUMMARY, replay_kernel, sweep_kernel
+from drltrade.market.paths import (
+    BLOCKS,
+    COLUMNS,
+    SUMMARY,
+    replay_kernel,
+    sweep_kernel,
+)
 from drltrade.market.standing import make_standing
 from drltrade.market.state import COST_PARTS, Account, Bar
 from drltrade.market.terms import Plan, Terms
@@ -209,18 +215,20 @@ def advanced(plan: Plan, paths: Paths, terms: Terms, trace: Trace) -> tuple[Trac
 
 
 def check_other_forms(plan: Plan, arguments: tuple[Any, ...]) -> None:
-    """One lane, and a brief report: the same figures."""
-    assets = arguments[1].shape[1]
-    for lanes, detailed in ((1, True), (LANES, False)):
-        mine, theirs = ([copy(x) for x in arguments] for _ in range(2))
-        if not detailed:
-            mine[5] = mine[5][:, :BRIEF].copy()
-        kernel = advance_kernel(plan, lanes, detailed)
-        kernel(*mine, advance.make_room(assets, lanes))
-        advance_kernel(plan)(*theirs, advance.make_room(assets))
-        theirs[5] = theirs[5][:, : mine[5].shape[1]]
-        for k in (3, 5, 7):  # state, report, observed
-            np.testing.assert_allclose(mine[k], theirs[k], rtol=1e-11, atol=1e-9)
+    """One account at a time, and a brief report: the same figures."""
+    room = advance.make_room(arguments[1].shape[1])
+    alone, brief, theirs = ([copy(x) for x in arguments] for _ in range(3))
+    advance_kernel(plan)(*theirs, room)
+    for e in range(arguments[4].size):
+        row = [x[e] if k in (2, 3, 4, 5, 7) else x for k, x in enumerate(alone)]
+        play_kernel(plan)(*row, room)
+    brief[5] = brief[5][:, :BRIEF].copy()
+    advance_kernel(plan, detailed=False)(*brief, room)
+    for k in (3, 5, 7):  # state, report, observed
+        np.testing.assert_allclose(alone[k], theirs[k], rtol=1e-11, atol=1e-9)
+        np.testing.assert_allclose(
+            brief[k], theirs[k][:, : brief[k].shape[1]], rtol=1e-11, atol=1e-9
+        )
 
 
 def replayed(plan: Plan, paths: Paths, terms: Terms, e: int) -> Trace:
@@ -316,7 +324,7 @@ def test_a_sweep_sums_up_what_replays_tell(spikes):
     summary = np.zeros((len(SUMMARY), 8))
     sweep_kernel(plan, statistics=True)(
         np.ascontiguousarray(paths.tape[0]), terms.table(1), targets, summary, EQUITY, FLOOR,
-        np.zeros((5, 8)),
+        whole.make_sweep_room(8),
     )  # fmt: skip
     ruins = 0
     for s in range(8):

@@ -1,0 +1,40 @@
+"""Markets for the benchmarks: random walks."""
+
+import numpy as np
+import pandas as pd
+
+from drltrade.market.tensors import Market
+
+
+def walk(
+    bars: int, assets: int = 1, *, features: int = 0, size: float = 0.01, frequency: str = "B"
+) -> Market:
+    """Prices of independent random walks with gaps, and features of noise.
+
+    Args:
+        bars: T.
+        assets: N.
+        features: of each asset.
+        size: standard deviation of a bar's return.
+        frequency: of the bars, as pandas names it.
+    """
+    random = np.random.default_rng(0)
+    close = 100.0 * np.exp(np.cumsum(random.normal(0.0, size, (bars, assets)), 0))
+    start = np.concatenate((close[:1], close[:-1])) * np.exp(
+        random.normal(0.0, size / 3, close.shape)
+    )
+    symbols = tuple(f"S{i:02d}" for i in range(assets))
+    return Market(
+        symbols=symbols,
+        times=pd.date_range("2000-01-03", periods=bars, freq=frequency),
+        open=start,
+        high=np.maximum(start, close),
+        low=np.minimum(start, close),
+        close=close,
+        volume=np.full(close.shape, 1e6),
+        tradable=np.ones(close.shape, np.bool_),
+        ended=np.zeros(close.shape, np.bool_),
+        features=random.normal(0.0, 1.0, (bars, features * assets)).astype(np.float32),
+        columns=tuple(f"{symbol}:{k}" for symbol in symbols for k in range(features)),
+        periods_per_year=252.0,
+    )
