@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 ORACLE := .oracle
 JOBS ?= 2
 
-.PHONY: demo test check format bench oracle clean
+.PHONY: demo test check format bench bench-gpu oracle clean
 
 $(BIN)/drltrade: pyproject.toml
 	test -d $(VENV) || $(PYTHON) -m venv $(VENV)
@@ -35,7 +35,12 @@ format: $(VENV)/.dev  ## let ruff tidy up
 
 bench: $(VENV)/.dev  ## every benchmark; figures to compare with benchmarks/RESULTS.md
 	$(BIN)/pip install --quiet --editable '.[bench]'
-	for script in benchmarks/bench_*.py; do $(BIN)/python $$script || exit 1; done
+	for script in market backtest ppo startup; do \
+	    $(BIN)/python benchmarks/bench_$$script.py || exit 1; done
+
+bench-gpu: $(VENV)/.dev  ## the same on a GPU, where there is one
+	$(BIN)/pip install --quiet --editable '.[bench]'
+	$(BIN)/python benchmarks/bench_gpu.py
 
 $(ORACLE)/.installed: tests/oracles/requirements.txt
 	test -d $(ORACLE) || $(PYTHON) -m venv $(ORACLE)

@@ -6,8 +6,8 @@ One thread, CPU time, float32, medians of five rounds in which the cases take tu
 the preset `sp500-daily`, with the network that is stable-baselines3's default (two separate nets of
 64 and 64 tanh units for policy and value), and the same number of environments, steps, batch size
 and epochs. stable-baselines3 is measured twice: as its users run it, on a DummyVecEnv of
-`drltrade/Trading-v0`, and on a batched VecEnv over drltrade's own simulator (below), so that the
-main comparison is one of the two PPOs and not of the environments under them.
+`drltrade/Trading-v0`, and on drltrade's own `MarketVecEnv`, so that the main comparison is one of
+the two PPOs and not of the environments under them.
 
 The last table sets default against default. Most of that distance comes from larger batches and
 fewer epochs, which stable-baselines3 can be told to use too: the first table is the fair one.
@@ -21,20 +21,17 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-import numpy as np
 import torch
-from gymnasium import spaces
-from numpy.typing import NDArray
 from stable_baselines3 import PPO as SB3PPO
 from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv
 from timing import print_machine, print_table, rates
 
 from drltrade.agents.ppo import PPO, PPOConfig
-from drltrade.envs.observations import flat_windows
+from drltrade.envs.sb3 import MarketVecEnv
 from drltrade.envs.task import Task
 from drltrade.envs.trading import TradingEnv
+from drltrade.envs.vector import MarketVectorEnv
 from drltrade.experiment.presets import resolve_agent, resolve_env
-from drltrade.market.account import OBSERVED_BOUND
 
 REPETITIONS = 5
 
@@ -55,68 +52,6 @@ SETTINGS = (
     Setting(n_envs=8, n_steps=256, batch_size=256, n_epochs=4, rollouts=4),
     Setting(n_envs=256, n_steps=64, batch_size=4096, n_epochs=4, rollouts=1),
 )
-
-
-class SimulatorVecEnv(VecEnv):
-    """drltrade's batched simulator as a stable-baselines3 environment."""
-
-    def __init__(self, task: Task, n_envs: int) -> None:
-        self._simulator = task.simulator(
-            n_envs, torch.Generator().manual_seed(0), episode_length=task.config.episode_length
-        )
-        self._positions = torch.tensor(task.config.discrete_positions, dtype=torch.float64)
-        window = task.config.window
-        self._windows = torch.from_numpy(flat_windows(task.market.features, window).copy())
-        self._offset = window - 1
-        self._nothing: dict[str, Any] = {}
-        size = self._windows.shape[1] + self._simulator.account.shape[1]
-        super().__init__(
-            n_envs,
-            spaces.Box(-OBSERVED_BOUND, OBSERVED_BOUND, (size,), np.float32),
-            spaces.Discrete(len(self._positions)),
-        )
-
-    def _observe(self, t: torch.Tensor, account: torch.Tensor) -> NDArray[np.float32]:
-        observations: NDArray[np.float32] = torch.cat(
-            (self._windows[t - self._offset], account), 1
-        ).numpy()
-        return observations
-
-    def reset(self) -> NDArray[np.float32]:
-        self._simulator.reset()
-        return self._observe(self._simulator.t, self._simulator.account)
-
-    def step_async(self, actions: NDArray[np.int64]) -> None:
-        self._actions = torch.from_numpy(actions)
-
-    def step_wait(self) -> tuple[Any, Any, Any, Any]:
-        later = self._simulator.t + 1
-        step = self._simulator.step(self._positions[self._actions])
-        done = step.terminated | step.truncated
-        infos = [self._nothing] * self.num_envs
-        ended = done.nonzero().flatten()
-        if len(ended):
-            last = self._observe(later[ended], step.account[ended])
-            for observation, i in zip(last, ended.tolist(), strict=True):
-                cut = bool(step.truncated[i])
-                infos[i] = {"terminal_observation": observation, "TimeLimit.truncated": cut}
-        observations = self._observe(self._simulator.t, self._simulator.account)
-        return observations, step.reward.float().numpy(), done.numpy(), infos
-
-    def close(self) -> None:
-        pass
-
-    def get_attr(self, attr_name: str, indices: Any = None) -> list[Any]:
-        return [getattr(self, attr_name, None)] * self.num_envs
-
-    def set_attr(self, attr_name: str, value: Any, indices: Any = None) -> None:
-        raise NotImplementedError
-
-    def env_method(self, method_name: str, *args: Any, indices: Any = None, **kwargs: Any) -> Any:
-        raise NotImplementedError
-
-    def env_is_wrapped(self, wrapper_class: Any, indices: Any = None) -> list[bool]:
-        return [False] * self.num_envs
 
 
 class Stopwatch:
@@ -184,6 +119,11 @@ def dummy(task: Task, n_envs: int) -> VecEnv:
     return DummyVecEnv([lambda: TradingEnv(task)] * n_envs)
 
 
+def together(task: Task, n_envs: int) -> VecEnv:
+    """`n_envs` accounts of the batched simulator."""
+    return MarketVecEnv(MarketVectorEnv(TradingEnv, n_envs, task))
+
+
 def compare(title: str, trainers: dict[str, Trainer], against: Sequence[str]) -> None:
     """Measure and print, with the speed of the first relative to each of `against`."""
     found = rates({name: trainer.work for name, trainer in trainers.items()}, REPETITIONS)
@@ -210,7 +150,7 @@ def main() -> None:
         rollouts, n_envs = told.pop("rollouts"), told.pop("n_envs")
         trainers = {
             "drltrade": native(task, setting),
-            batched: sb3(SimulatorVecEnv(task, n_envs), rollouts, **told),
+            batched: sb3(together(task, n_envs), rollouts, **told),
             turns: sb3(dummy(task, n_envs), rollouts, **told),
         }
         title = ", ".join(f"{key} {value}" for key, value in setting._asdict().items())

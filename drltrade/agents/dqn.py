@@ -92,7 +92,7 @@ class DQN:
         self.config, self.device, self._generator = config, generator.device, generator
         self._shape = task.observation_size
         self._simulator = task.simulator(
-            config.n_envs, generator, episode_length=task.config.episode_length
+            config.n_envs, generator, episode_length=task.config.episode_length, detailed=False
         )
         self._view = MarketView(task, self._simulator)
         self._scale = reward_scale(task) if config.normalize_reward else 1.0

@@ -14,13 +14,6 @@ Observation = NDArray[np.float32]
 """[window * F + A]"""
 
 
-def flat_windows(features: NDArray[np.float32], window: int) -> NDArray[np.float32]:
-    """[T, F] -> read-only view [T - window + 1, window * F]; row i covers bars i .. i+window-1."""
-    count = features.shape[1]
-    flat = np.ascontiguousarray(features).reshape(-1)
-    return np.lib.stride_tricks.sliding_window_view(flat, window * count)[::count]
-
-
 def windows(features: Tensor, window: int) -> Tensor:
     """[T, F] -> view [T - window + 1, window, F] without a copy; row i covers bars i .. i+window-1.
 
