@@ -106,6 +106,7 @@ class Simulator:
         fresh = torch.zeros(state_size(self.assets), dtype=torch.float64)
         fresh[: len(ACCOUNT_STATE)] = rules.initial_equity
         self._fresh = fresh.to(device)
+        self._orders = torch.zeros(n_envs, 2 * self.assets, dtype=torch.float64, device=device)
         self._plain = rules.reward in ("log_return", {"log_return": 1.0})
         self._reward = make_reward(torch, rules.reward)
         table = rules.terms.table(self.assets)
@@ -196,10 +197,12 @@ class Simulator:
         Returns:
             (report [n, R], account [n, 3 N + 1] float32).
         """
-        orders = torch.zeros(self.n_envs, 2 * self.assets, dtype=torch.float64, device=self.device)
-        orders[:, : self.assets] = target.reshape(self.n_envs, self.assets)
+        orders, n = self._orders, self.assets
+        orders[:, :n] = target.reshape(self.n_envs, n)
         if amount is not None:
-            orders[:, self.assets :] = amount.reshape(self.n_envs, self.assets)
+            orders[:, n:] = amount.reshape(self.n_envs, n)
+        elif self.rules.plan.takes_amounts:
+            orders[:, n:] = 0.0
         if self.device.type != "cpu":
             return self._advance_tensors(orders)
         columns = report_size(self.assets) if self.detailed else BRIEF
@@ -269,10 +272,10 @@ class Simulator:
     @torch.no_grad()
     def play(self, target: Tensor, amount: Tensor | None = None) -> Transition:
         """Carry all accounts one bar on and leave the finished ones where they are."""
-        before, peak = self.equity.clone(), self.state[:, 2].clone()
+        before = None if self._plain else self.state[:, 1:3].clone()
         report, account = self.advance(target, amount)
         ruined = report[:, 1] > 0.0
-        reward = report[:, 0] if self._plain else self._rewarded(report, before, peak)
+        reward = report[:, 0] if before is None else self._rewarded(report, *before.unbind(1))
         self.t, self.left, self.account = self.t + 1, self.left - 1, account
         self.report = report
         return Transition(reward, ruined, (self.left <= 0) & ~ruined, account)
