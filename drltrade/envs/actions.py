@@ -86,8 +86,8 @@ class ContinuousWeights:
         if actions.shape[-1] != n:
             raise ValueError(f"actions of {actions.shape[-1]} weights; there are {n} assets")
         if actions.dtype.kind not in "fiu":
-            raise ValueError(f"action {actions.flat[0]!r}: a weight is a number; NaN holds")
-        wrong = self._read(actions, orders, self._low, self._high, self._gross)
+            raise ValueError(f"{_which(actions, 0)}: a weight is a number; NaN holds")
+        wrong: int = self._read(actions, orders, self._low, self._high, self._gross)
         if wrong >= 0:
             asset = f" for {self._symbols[wrong % n]}" if n > 1 else ""
             raise ValueError(
@@ -101,7 +101,7 @@ def _weight_reader() -> Any:
     """`read(actions, orders, low, high, gross) -> place of the first wrong weight, or -1`."""
 
     @compiler()
-    def read(actions: Any, orders: Any, low: Any, high: Any, gross: Any) -> int:
+    def read(actions: Any, orders: Any, low: Any, high: Any, gross: Any) -> Any:
         n = actions.shape[1]
         for e in range(actions.shape[0]):
             size = 0.0
@@ -140,7 +140,7 @@ class FixedAmount:
 def _check_choices(actions: NDArray[Any], count: int, allowed: str) -> None:
     """Refuse actions that are no integers 0 .. count - 1."""
     if actions.dtype.kind not in "iu":
-        raise ValueError(f"action {actions.flat[0]!r}: {allowed}")
+        raise ValueError(f"{_which(actions, 0)}: {allowed}")
     wrong = (actions < 0) | (actions >= count)
     if wrong.any():
         raise ValueError(f"{_which(actions, int(wrong.argmax()))}: {allowed}")
@@ -148,9 +148,9 @@ def _check_choices(actions: NDArray[Any], count: int, allowed: str) -> None:
 
 def _which(actions: NDArray[Any], wrong: int) -> str:
     """The wrong action of several at a place in the flattened array."""
-    place = np.unravel_index(wrong, actions.shape)
-    where = f"environment {place[0]}: " if len(actions) > 1 else ""
-    return f"{where}action {actions[place].item()!r}"
+    number = np.unravel_index(wrong, actions.shape)[0]
+    where = f"environment {number}: " if len(actions) > 1 else ""
+    return f"{where}action {actions.item(wrong)!r}"
 
 
 def make_actions(config: MarketConfig, symbols: tuple[str, ...]) -> Actions:

@@ -68,12 +68,14 @@ class Task:
             for symbol, table in tables.items()
         }
         if isinstance(config, PortfolioConfig):
-            market = _panel(frames, scaled, bars.periods_per_year)
+            market = _panel(frames, scaled, bars)
         else:
             each = [
                 Market.build(
                     {symbol: frames[symbol].loc[table.index]}, pd.DatetimeIndex(table.index),
-                    table.to_numpy(np.float32), tuple(table.columns), bars.periods_per_year,
+                    # A copy: pandas may hand out memory that is read-only, of which torch warns.
+                    table.to_numpy(np.float32, copy=True), tuple(table.columns),
+                    bars.periods_per_year, bars.zone,
                 )
                 for symbol, table in scaled.items()
             ]  # fmt: skip
@@ -196,14 +198,14 @@ def _fitted(tables: Mapping[str, pd.DataFrame], config: MarketConfig, source: st
 def _panel(
     frames: Mapping[str, pd.DataFrame],
     tables: Mapping[str, pd.DataFrame],
-    periods_per_year: float,
+    bars: Bars,
 ) -> Market:
     """All assets side by side; each can be traded from the first bar that has its features."""
     times = sorted(set().union(*(table.index for table in tables.values())))
     index = pd.DatetimeIndex(times)
     market = Market.build(
         {symbol: frames[symbol].loc[tables[symbol].index[0] :] for symbol in frames},
-        index, np.empty((len(index), 0), np.float32), (), periods_per_year,
+        index, np.empty((len(index), 0), np.float32), (), bars.periods_per_year, bars.zone,
     )  # fmt: skip
     blocks, columns = [], []
     for number, (symbol, table) in enumerate(tables.items()):

@@ -1,7 +1,7 @@
 """Backtests: a run, a policy, a table of targets or a baseline, over a period of a market."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from drltrade.agents.agent import Policy
 from drltrade.agents.sb3 import SB3Policy
-from drltrade.backtest.baselines import BASELINES, baseline_targets
+from drltrade.backtest.baselines import baseline_names, baseline_rules, baseline_targets
 from drltrade.backtest.engine import decide, replay
 from drltrade.backtest.ledger import Ledger
 from drltrade.backtest.trades import trades
@@ -23,7 +23,7 @@ from drltrade.envs.trading import TradingEnv
 from drltrade.errors import ConfigError, DataError
 from drltrade.evaluation.metrics import metrics
 from drltrade.experiment.presets import merge, resolve_env
-from drltrade.experiment.run import Run
+from drltrade.experiment.run import Run, unrewarded
 
 ROUNDING = 1e-6
 """By which targets may lie beyond a limit: actions are float32."""
@@ -78,9 +78,10 @@ def backtest(
 
     Args:
         subject: a `Run`; a policy, or a model of stable-baselines3; a frame of target weights
-            (index: decision times, those outside the period play no part; column: the symbol; a
+            (index: decision times, those outside the period play no part; columns: the symbols; a
             bar that it lacks, or NaN, holds); or the name of a baseline (buy-and-hold, flat,
-            ma-cross, mean-reversion).
+            ma-cross, mean-reversion; of a portfolio also equal-weight). Brackets close neither
+            what buy-and-hold nor what equal-weight holds.
         env: name or file of an env preset, or a prepared task; a run has its own.
         period: train, validation, test or all.
         name: what to call it; the run's or baseline's own name by default.
@@ -91,16 +92,18 @@ def backtest(
             or beyond what the environment's actions can ask for; names symbol and time.
     """
     task = _task(subject, env, overrides)
-    rows = task.rows(period)
+    rows, rules = task.rows(period), task.rules
     if isinstance(subject, str):
-        if subject not in BASELINES:
-            raise ConfigError(f"no baseline {subject!r} (there are: {', '.join(BASELINES)})")
+        names = baseline_names(task.config)
+        if subject not in names:
+            raise ConfigError(f"no baseline {subject!r} (there are: {', '.join(names)})")
         targets = baseline_targets(subject, task.market, rows, task.config)
+        rules = baseline_rules(subject, rules, task.market, rows)
     elif isinstance(subject, pd.DataFrame):
         targets = _aligned(subject, task, rows)
     else:
         targets, _ = decide(_policy(subject), _whole(task, period))
-    ledger = replay(targets, task.market, rows, task.rules)
+    ledger = replay(targets, task.market, rows, rules)
     default = subject if isinstance(subject, str) else getattr(subject, "name", "targets")
     seen = _in_sample(subject, task, rows) if isinstance(subject, Run) else ""
     return Backtest(
@@ -144,8 +147,9 @@ def _policy(subject: Any) -> Policy:
 
 def _whole(task: Task, period: PeriodName) -> TradingEnv | PortfolioEnv:
     """An environment that plays all of a period, the train period too."""
+    task = unrewarded(task)
     config = task.config.model_copy(update={"episode_length": None, "period": period})
-    return face(task)(Task(config, task.market, task.scaler, task.source, task.sha256))
+    return face(task)(replace(task, config=config))
 
 
 def _task(subject: object, env: str | Task | None, overrides: Mapping[str, Any]) -> Task:

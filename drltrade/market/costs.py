@@ -183,7 +183,7 @@ def market_rules(
         **{name: fields[name][0] if single else np.array(fields[name]) for name in BY_ASSET},
         financing=first.financing_rate,
         interest=first.interest_rate,
-        gross_limit=margin.gross_limit or max(gross, 1.0),
+        gross_limit=margin.gross_limit or gross,
         maintenance=margin.maintenance,
     )
     rates = ("borrow_rate", "financing_rate", "interest_rate", "funding_rate")

@@ -49,6 +49,8 @@ class Market:
     """Rows of each of several instruments put end to end (see `joined`); one: all rows."""
     instruments: tuple[str, ...] = ()
     """Their symbols."""
+    zone: str | None = None
+    """Of the labels, which name local times; None: not stated, and every day has 24 hours."""
 
     @staticmethod
     def build(
@@ -57,6 +59,7 @@ class Market:
         features: NDArray[np.float32],
         columns: Sequence[str],
         periods_per_year: float,
+        zone: str | None = None,
     ) -> "Market":
         """Align bars with times.
 
@@ -67,6 +70,7 @@ class Market:
             features: [T, C].
             columns: their names.
             periods_per_year: bars a year.
+            zone: IANA name of the labels' time zone, if it is known.
         """
         fields = {name: [] for name in ("open", "high", "low", "close", "volume")}  # type: ignore[var-annotated]
         tradable, ended = [], []
@@ -95,6 +99,7 @@ class Market:
             features=np.ascontiguousarray(features),
             columns=tuple(columns),
             periods_per_year=periods_per_year,
+            zone=zone,
         )
 
     @staticmethod
@@ -132,8 +137,18 @@ class Market:
 
     @property
     def years(self) -> Floats:
-        """[T] time from each close to the next, in years (NaN at the last)."""
-        nanoseconds = self.times.as_unit("ns").asi8
+        """[T] time from each close to the next, in years (NaN at the last).
+
+        Clocks that are set back or forward between two bars of a day are taken into account; where
+        labels are dates alone, each day has 24 hours.
+        """
+        times = self.times.as_unit("ns")
+        if self.zone is not None and (times != times.normalize()).any():
+            first_of_both = np.ones(len(times), np.bool_)  # when an hour comes twice
+            times = times.tz_localize(
+                self.zone, ambiguous=first_of_both, nonexistent="shift_forward"
+            )
+        nanoseconds = times.asi8
         gaps = np.diff(nanoseconds) / (DAYS_PER_YEAR * 86_400e9)
         return np.append(gaps, np.nan)
 

@@ -326,7 +326,7 @@ WRONG = {
     "positions": (4, "action .*4.*: 0 .. 3 are allowed"),
     "range": (4.5, r"action 4.5 lies outside the position range \[-3.0, 4.0\]"),
     "units": (-1, r"action .*-1.*: 0 \(sell\), 1 \(hold\) and 2 \(buy\)"),
-    "portfolio": (-4.5, r"action -4.5 lies outside the position range \[-4.0, 4.0\]"),
+    "portfolio": (-4.5, r"action -4.5 for A lies outside the position range \[-4.0, 4.0\]"),
 }
 
 

@@ -86,8 +86,8 @@ def test_the_gross_limit_is_the_tighter_of_leverage_and_initial_margin(margin, s
     assert rules(margin=margin, gross=1.5)[1].gross_limit == used
 
 
-def test_without_a_limit_an_account_may_at_least_be_fully_invested():
-    assert rules(gross=0.4)[1].gross_limit == 1.0
+def test_without_a_limit_orders_may_lead_to_what_actions_can_ask_for():
+    assert rules(gross=0.4)[1].gross_limit == 0.4
 
 
 @pytest.mark.parametrize(

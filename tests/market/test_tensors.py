@@ -235,3 +235,27 @@ def test_an_empty_period_says_what_the_data_cover(weeks, start, end, bars):
 def test_an_empty_period_of_an_instrument_says_what_its_own_data_cover(pair):
     with pytest.raises(ConfigError, match="the data reach from 1999-01-04 to 1999-01-06"):
         Market.joined(pair).period("2000-01-01", "2000-12-31", 0, instrument=1)
+
+
+@pytest.mark.parametrize(
+    ("zone", "hours"),
+    [(None, [0.5, 65.5]), ("America/New_York", [0.5, 64.5]), ("Asia/Tokyo", [0.5, 65.5])],
+)
+def test_a_weekend_in_which_clocks_are_set_forward_is_an_hour_shorter(zone, hours):
+    # In New York on Sunday, 10 March 2024.
+    labels = ["2024-03-08 15:30", "2024-03-08 16:00", "2024-03-11 09:30"]
+    times = pd.DatetimeIndex(labels)
+    prices = dict.fromkeys(("open", "high", "low", "close", "volume"), 1.0)
+    frame = pd.DataFrame(prices, index=times)
+    empty = np.zeros((3, 0), np.float32)
+    market = Market.build({"X": frame}, times, empty, (), 252.0, zone)
+    np.testing.assert_allclose(market.years[:2] * 365 * 24, hours, rtol=1e-12)
+
+
+def test_dates_alone_have_24_hours_each(make_random_bars):
+    frame = make_random_bars(3, 300).frame("X")
+    empty = np.zeros((len(frame), 0), np.float32)
+    index = pd.DatetimeIndex(frame.index)
+    plain = Market.build({"X": frame}, index, empty, (), 252.0)
+    zoned = Market.build({"X": frame}, index, empty, (), 252.0, "America/New_York")
+    np.testing.assert_array_equal(plain.years, zoned.years)
