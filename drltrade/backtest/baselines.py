@@ -4,18 +4,21 @@ Each rule sees the closes up to and including the bar at which it decides, the b
 period among them, and returns one target weight per decision.
 """
 
+import math
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
 from drltrade.backtest.ledger import Floats
 from drltrade.envs.config import PortfolioConfig, TradingConfig
+from drltrade.market.simulator import Rules
 from drltrade.market.tensors import Market
 
 
 def buy_and_hold(close: Floats, rows: range, low: float, high: float) -> Floats:
-    """Everything into the asset at the first fill; fully invested, its weight cannot drift."""
+    """Everything into the asset."""
     return np.ones(len(rows) - 1)
 
 
@@ -60,21 +63,61 @@ BASELINES: dict[str, BaselineRule] = {
 }
 
 
+EQUAL_WEIGHT = "equal-weight"
+"""A rule for portfolios alone: equal shares, restored on the first bar of each month (DeMiguel,
+Garlappi and Uppal 2009, "Optimal versus naive diversification")."""
+
+HELD = ("buy-and-hold", EQUAL_WEIGHT)
+"""Rules that keep what they have: no stop-loss or take-profit closes it."""
+
+
+def baseline_names(config: TradingConfig | PortfolioConfig) -> tuple[str, ...]:
+    """The rules for a market of one asset, or of many; buy-and-hold first."""
+    if not isinstance(config, PortfolioConfig):
+        return tuple(BASELINES)
+    first, *others = BASELINES
+    return (first, EQUAL_WEIGHT, *others)
+
+
+def baseline_rules(name: str, rules: Rules, market: Market, rows: range) -> Rules:
+    """What the account of the rule `name` is played by.
+
+    What one of `HELD` holds, no bracket closes. And where a bar's volume limits its orders, what is
+    left of them is tried again.
+    """
+    if name not in HELD:
+        return rules
+    # The plan says what is compiled: it is left as it is where it can be.
+    terms, plan = rules.terms._replace(stop_loss=math.inf, take_profit=math.inf), rules.plan
+    if plan.reads_volume:
+        part = slice(rows[0], rows[-1] + 1)
+        needed = rules.initial_equity / np.asarray(terms.volume_limit)
+        scarce = market.close[part] * market.volume[part] < needed
+        if (scarce & market.tradable[part]).any():
+            plan = plan._replace(volume_limit="carry")
+    return replace(rules, terms=terms, plan=plan)
+
+
 def baseline_targets(
     name: str, market: Market, rows: range, config: TradingConfig | PortfolioConfig
 ) -> Floats:
     """[T, N] targets of the rule `name`, within the positions that the environment allows.
 
-    In a portfolio each asset gets an equal share of the equity, and the rule decides on each share;
-    what is bought and held is bought once and drifts.
+    In a portfolio each asset gets an equal share of the equity, and the rule decides on each share.
+    What is bought and held is ordered once, where it first can be, and drifts.
     """
     low, high, n = *_bounds(config), market.assets
-    if n > 1 and name == "buy-and-hold":
-        fills = np.isfinite(market.tape("next_open")[rows[0] : rows[-1], :n])
-        first = fills & (np.cumsum(fills, axis=0) == 1)
-        return np.where(first, high / n, np.nan)
+    if name == EQUAL_WEIGHT:
+        months = market.times[rows[0] : rows[-1]].to_period("M")
+        first = np.append(True, months[1:] != months[:-1])
+        return np.tile(np.where(first, high / n, np.nan)[:, None], n)
     columns = [BASELINES[name](market.close[:, i], rows, low, high) for i in range(n)]
-    return np.stack(columns, axis=1) / n
+    targets = np.stack(columns, axis=1) / n
+    if name == "buy-and-hold":
+        fills = np.isfinite(market.tape(config.fill)[rows[0] : rows[-1], :n])
+        first = fills & (np.cumsum(fills, axis=0) == 1)
+        return np.where(first, targets * (high if n > 1 else 1.0), np.nan)
+    return targets
 
 
 def _bounds(config: TradingConfig | PortfolioConfig) -> tuple[float, float]:
@@ -106,7 +149,8 @@ def random_targets(
         low, high = config.lowest_position, config.highest_position
         positions = np.array(config.discrete_positions or np.linspace(low, high, 21))
     else:
-        positions = np.linspace(*_bounds(config), 21)
+        most = config.gross_limit
+        positions = np.linspace(0.0 if config.long_only else -most, most, 21)
     paths = [_random_path(steps, turnover, positions, generator) for _ in range(assets)]
     return np.stack(paths, axis=1) / assets
 

@@ -99,10 +99,14 @@ def train(
 def backtest(
     run: Annotated[Path | None, typer.Option(help="Run folder whose policy to test.")] = None,
     baseline: Annotated[
-        str | None, typer.Option(help="Or: buy-and-hold, flat, ma-cross, mean-reversion.")
+        str | None,
+        typer.Option(
+            help="Or: buy-and-hold, flat, ma-cross, mean-reversion; of a portfolio equal-weight."
+        ),
     ] = None,
     targets: Annotated[
-        Path | None, typer.Option(help="Or: CSV of target weights; a time column, then the symbol.")
+        Path | None,
+        typer.Option(help="Or: CSV of target weights; a time column, then the symbols."),
     ] = None,
     env: Annotated[
         str | None, typer.Option(help="Env preset; a run has its own. Default sp500-daily.")

@@ -1,15 +1,21 @@
 """`drltrade data`, `envs` and `agents`: what there is."""
 
 import json
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 import typer
 
 data = typer.Typer(help="Price data: list what there is, show one.", no_args_is_help=True)
-envs = typer.Typer(help="Env presets: list them (the default), show one, list the features.")
+envs = typer.Typer(
+    help="Env presets: list them (the default), show one, list the features and the rewards."
+)
 agents = typer.Typer(help="Agent presets: list them (the default), show one.")
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+
+
+OWN_REWARD = "your own function of an Outcome; also file.py:function"
 
 
 def show_table(title: str, rows: list[dict[str, Any]], as_json: bool) -> None:
@@ -21,11 +27,17 @@ def show_table(title: str, rows: list[dict[str, Any]], as_json: bool) -> None:
         typer.echo(json.dumps(rows, indent=2, default=str))
         return
     table = Table(title=title, title_justify="left", header_style="bold")
-    for column in rows[0]:
-        table.add_column(column)
+    for number, column in enumerate(rows[0]):
+        table.add_column(column, no_wrap=number == 0)
     for row in rows:
-        table.add_row(*(str(value) for value in row.values()))
+        table.add_row(*(_written(value) for value in row.values()))
     Console().print(table)
+
+
+def _written(value: Any) -> str:
+    if isinstance(value, list | tuple):
+        return ", ".join(_written(part) for part in value)
+    return "-" if value is None else str(value)
 
 
 @data.command("list")
@@ -76,11 +88,16 @@ def list_envs(context: typer.Context, as_json: Json = False) -> None:
 
 
 @envs.command("show")
-def show_env(name: Annotated[str, typer.Argument(help="Name or file of an env preset.")]) -> None:
-    """A preset with everything it leaves to the defaults."""
+def show_env(
+    name: Annotated[str, typer.Argument(help="Name or file of an env preset.")],
+    as_json: Json = False,
+) -> None:
+    """A preset's keys, those it leaves to the defaults too, and what they mean."""
     from drltrade.experiment.presets import resolve_env
 
-    typer.echo(json.dumps(resolve_env(name, {}).model_dump(mode="json"), indent=2))
+    preset = resolve_env(name, {})
+    rows = [row for row in _fields(preset, "") if row["key"] != "description"]
+    show_table(preset.description, rows, as_json)
 
 
 @envs.command("features")
@@ -90,6 +107,16 @@ def list_features(as_json: Json = False) -> None:
 
     rows = [{"feature": name, "is": text} for name, text in available_features().items()]
     show_table("Features", rows, as_json)
+
+
+@envs.command("rewards")
+def list_rewards(as_json: Json = False) -> None:
+    """The rewards that a preset can declare, one or several with weights."""
+    from drltrade.market.reward_spec import available_rewards
+
+    rows = [{"reward": name, "is": text} for name, text in available_rewards().items()]
+    rows.append({"reward": "module:function", "is": OWN_REWARD})
+    show_table("Rewards", rows, as_json)
 
 
 @agents.callback(invoke_without_command=True)
@@ -113,13 +140,20 @@ def show_agent(
 
 
 def _fields(settings: Any, prefix: str) -> list[dict[str, Any]]:
+    """A row per key; those of a table within have its name before them."""
     rows: list[dict[str, Any]] = []
+    written = settings.model_dump(mode="json")
     for key, field in type(settings).model_fields.items():
         value = getattr(settings, key)
+        tables = value if isinstance(value, Mapping) else {}
         if hasattr(type(value), "model_fields"):
             rows += _fields(value, f"{prefix}{key}.")
+        elif tables and all(hasattr(type(table), "model_fields") for table in tables.values()):
+            for name, table in tables.items():
+                rows += _fields(table, f"{prefix}{key}.{name}.")
         else:
-            rows.append({"key": prefix + key, "value": value, "is": field.description or ""})
+            row = {"key": prefix + key, "value": written[key], "is": field.description or ""}
+            rows.append(row)
     return rows
 
 

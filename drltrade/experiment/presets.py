@@ -16,6 +16,7 @@ from drltrade.envs.task import Task
 from drltrade.envs.trading import TradingEnv
 from drltrade.envs.vector import MarketVectorEnv
 from drltrade.errors import ConfigError, suggestion
+from drltrade.market.reward_spec import parse_reward
 from drltrade.settings import Settings, parse
 from drltrade.training.loop import TrainingConfig
 from drltrade.workspace import packaged, search_path
@@ -157,13 +158,19 @@ def split_overrides(overrides: Mapping[str, Any], agent: Values | None) -> tuple
 
 
 def resolve_env(name: str, overrides: Mapping[str, Any]) -> TradingConfig | PortfolioConfig:
-    """An env preset with overrides, validated."""
+    """An env preset with overrides, validated. Here a reward may be a Python function, too."""
     values, where = read_preset("envs", name)
     # Naming one kind of action replaces the others.
     kinds = {"positions", "position_range", "order_units"}
     if kinds & set(overrides):
         values = {key: value for key, value in values.items() if key not in kinds}
-    return parse_env(merge(values, overrides), _overridden(where, overrides))
+    values, where = merge(values, overrides), _overridden(where, overrides)
+    reward: Any = values.get("reward")
+    if not any(map(callable, reward if isinstance(reward, Mapping) else [reward])):
+        return parse_env(values, where)
+    del values["reward"]  # what no file can say, settings cannot read
+    parse_reward(reward)
+    return parse_env(values, where).model_copy(update={"reward": reward})
 
 
 def resolve_agent(name: str, overrides: Mapping[str, Any]) -> AgentPreset:

@@ -7,14 +7,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from drltrade.backtest.baselines import BASELINES, random_targets
+from drltrade.backtest.baselines import HELD, baseline_names, random_targets
 from drltrade.backtest.engine import replay
 from drltrade.backtest.ledger import Ledger
-from drltrade.envs.config import PeriodName
+from drltrade.envs.config import PeriodName, PortfolioConfig, TradingConfig
 from drltrade.envs.task import Task
 from drltrade.errors import ConfigError
 from drltrade.experiment.backtest import Backtest, backtest
 from drltrade.experiment.run import Run
+from drltrade.market.reward_spec import parse_reward
 from drltrade.report.html import write_report
 from drltrade.report.summary import Entry
 
@@ -28,9 +29,10 @@ NOTE = (
 
 
 def baseline_entries(
-    task: Task, period: PeriodName, names: Sequence[str] = tuple(BASELINES)
+    task: Task, period: PeriodName, names: Sequence[str] | None = None
 ) -> list[Entry]:
-    """The rule-based baselines over the same bars."""
+    """The rule-based baselines over the same bars, all of them by default."""
+    names = baseline_names(task.config) if names is None else names
     return [Entry(name, (backtest(name, env=task, period=period),), "baseline") for name in names]
 
 
@@ -159,6 +161,7 @@ def report_runs(
         for name in ("train", "validation", "test")
     }
     notes = [NOTE.format(**spans)] if period == "test" else []
+    notes += _notes(task)
     write_report(
         path,
         title=title or f"{', '.join(entry.name for entry in agents)} on {first.env_name}",
@@ -175,9 +178,10 @@ def report_runs(
 def report_backtest(result: Backtest, path: Path) -> Path:
     """Report one backtest beside the baselines."""
     task, period = result.task, result.period
-    entry = Entry(result.name, (result,), "baseline" if result.name in BASELINES else "agent")
-    others = [name for name in BASELINES if name != result.name]
-    settings = {"period": period, "env": task.config.model_dump(mode="json"), "data": _data(task)}
+    rules = baseline_names(task.config)
+    entry = Entry(result.name, (result,), "baseline" if result.name in rules else "agent")
+    others = [name for name in rules if name != result.name]
+    settings = {"period": period, "env": _env(task.config), "data": _data(task)}
     return write_report(
         path,
         title=f"{result.name} on {task.market.name}",
@@ -188,9 +192,18 @@ def report_backtest(result: Backtest, path: Path) -> Path:
         ],
         benchmark=BENCHMARK,
         settings=settings,
+        notes=_notes(task),
         period=period,
         in_sample=result.in_sample,
     )
+
+
+def _notes(task: Task) -> list[str]:
+    """What a reader has to know of the baselines."""
+    held = [name for name in baseline_names(task.config) if name in HELD]
+    if task.rules.plan.brackets:
+        return [f"Stop-loss and take-profit do not apply to {' and '.join(held)}."]
+    return []
 
 
 def in_sample_of(entries: Sequence[Entry]) -> str:
@@ -198,6 +211,13 @@ def in_sample_of(entries: Sequence[Entry]) -> str:
     ledgers = [ledger for entry in entries for ledger in entry.ledgers]
     told = [ledger.in_sample for ledger in ledgers if isinstance(ledger, Backtest)]
     return next((text for text in told if text), "")
+
+
+def _env(config: TradingConfig | PortfolioConfig) -> dict[str, Any]:
+    """A preset to print; a reward that is a Python function by the function's name."""
+    terms = parse_reward(config.reward)
+    reward = {str(term): weight for term, weight in terms.items()}
+    return {**config.model_dump(mode="json", exclude={"reward"}), "reward": reward}
 
 
 def _data(task: Task) -> Mapping[str, Any]:
@@ -209,7 +229,7 @@ def _settings(runs: Sequence[Run], period: PeriodName) -> dict[str, Any]:
     agents = {name: group[0].agent.to_dict() for name, group in group_by_agent(runs).items()}
     return {
         "period": period,
-        "env": {"preset": first.env_name, **first.env.model_dump(mode="json")},
+        "env": {"preset": first.env_name, **_env(first.env)},
         "agents": agents,
         "trials": {
             run.path.name: {"seed": run.seed, "device": run.device, **run.outcome} for run in runs

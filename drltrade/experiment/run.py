@@ -10,7 +10,7 @@ runs/<name>/config.json        resolved env and agent, seed, device
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -77,7 +77,7 @@ class Run:
     def policy(self) -> Policy:
         """The policy of the best validation score."""
         generator = torch.Generator(resolve_device("cpu")).manual_seed(self.seed)
-        agent = make_agent(self.agent.algorithm, self.task, generator)
+        agent = make_agent(self.agent.algorithm, unrewarded(self.task), generator)
         agent.load_weights(load_weights(self.path / "checkpoints" / "best.pt", generator.device))
         return agent.policy()
 
@@ -96,6 +96,14 @@ class Run:
     def metrics(self) -> pd.DataFrame:
         """The figures of the training, one row per report of progress."""
         return pd.read_csv(self.path / "metrics.csv")
+
+
+def unrewarded(task: Task) -> Task:
+    """The same market, paid in log returns, for a policy that has learned.
+
+    Nobody asks for its rewards, and those of a function of the user's would execute its code.
+    """
+    return replace(task, config=task.config.model_copy(update={"reward": "log_return"}))
 
 
 def is_finished(path: Path) -> bool:
@@ -163,6 +171,7 @@ def train(
     if config.data not in CATALOG:
         # The run must find its prices again from any directory.
         config = config.model_copy(update={"data": str(find_file(config.data).resolve())})
+    config = config.model_copy(update={"reward": _found_again(config.reward)})
     preset = resolve_agent(agent, agent_overrides)
     where = resolve_device(device)
     folder = _new_folder(run, f"{name}_{preset_name(agent)}_seed{seed}")
@@ -173,7 +182,6 @@ def train(
     # Building draws the initial weights, which depend on the number of threads like the rest.
     with loop.cpu_threads(preset.training.threads):
         learner = make_agent(preset.algorithm, task, generator)
-        folder.mkdir(parents=True, exist_ok=True)
         resolved = {
             "env_name": name,
             "agent_name": preset_name(agent),
@@ -182,6 +190,7 @@ def train(
             "seed": seed,
             "device": where.type,
         }
+        folder.mkdir(parents=True, exist_ok=True)
         write_json(folder / "config.json", resolved)
         write_json(folder / "manifest.json", manifest(task, where))
         write_json(folder / "scaler.json", task.scaler.to_dict())
@@ -195,6 +204,23 @@ def train(
         )
     write_json(folder / "outcome.json", asdict(outcome))
     return load_run(folder)
+
+
+def _found_again(reward: Any) -> Any:
+    """A declared reward as a run keeps it: with the full paths of the user's files.
+
+    Raises:
+        ConfigError: it is a Python function, which has to be named.
+    """
+    if isinstance(reward, Mapping):
+        return {_found_again(term): weight for term, weight in reward.items()}
+    if not isinstance(reward, str):
+        raise ConfigError(
+            f"reward {getattr(reward, '__name__', reward)!r} is a Python function; for a run to "
+            'find it again it needs its name: "package.module:function" or "file.py:function"'
+        )
+    path, _, name = reward.rpartition(":")
+    return f"{Path(path.strip()).resolve()}:{name}" if path.strip().endswith(".py") else reward
 
 
 def _unwatched(steps: int, figures: Mapping[str, float]) -> None:

@@ -8,38 +8,42 @@ from plotly.subplots import make_subplots
 
 from drltrade.backtest.ledger import Floats, Ledger
 from drltrade.evaluation.metrics import annual_turnover
-from drltrade.report.style import INK, MONTHS, PART_COLOURS, label, laid_out
-from drltrade.report.summary import Entry
+from drltrade.report.style import FAINT, INK, MONTHS, PART_COLOURS, label, laid_out
+from drltrade.report.summary import Entry, cost_paid, cost_parts
 
 
 def cost_figure(entries: Sequence[Entry], colours: Mapping[str, str]) -> go.Figure:
-    """Costs by part as a share of initial equity, and turnover a year; representative seeds."""
+    """Costs by part as a share of initial equity, and turnover a year; representative seeds.
+
+    What was received (interest, or funding of a short position) lies left of zero.
+    """
+    shown = [(entry, entry.ledgers[entry.representative]) for entry in entries]
+    names = [label(entry.name) for entry in entries]
+    shares = {
+        part: [cost_paid(ledger).get(part, 0.0) / ledger.equity[0] for _, ledger in shown]
+        for part in cost_parts(entries)
+    }
+    received = any(share < 0.0 for each in shares.values() for share in each)
+    title = "Costs paid, % of initial equity"
     figure = make_subplots(
         rows=1,
         cols=2,
         shared_yaxes=True,
         column_widths=[0.6, 0.4],
         horizontal_spacing=0.04,
-        subplot_titles=("Costs paid, % of initial equity", "Turnover per year"),
+        subplot_titles=(f"{title} (below 0: received)" if received else title, "Turnover per year"),
     )
-    shown = [(entry, entry.ledgers[entry.representative]) for entry in entries]
-    names = [label(entry.name) for entry in entries]
-    parts = list(dict.fromkeys(part for _, ledger in shown for part in ledger.costs))
-    for i, part in enumerate(parts):
-        paid = [
-            float(np.sum(ledger.costs.get(part, 0.0))) / ledger.equity[0] for _, ledger in shown
-        ]
-        if any(paid):
-            figure.add_bar(
-                x=paid,
-                y=names,
-                name=label(part),
-                orientation="h",
-                marker={"color": PART_COLOURS[i % len(PART_COLOURS)]},
-                hovertemplate=f"{label(part)}: %{{x:.2%}}<extra>%{{y}}</extra>",
-                row=1,
-                col=1,
-            )
+    for part, each in shares.items():
+        figure.add_bar(
+            x=each,
+            y=names,
+            name=label(part),
+            orientation="h",
+            marker={"color": PART_COLOURS.get(part, FAINT)},
+            hovertemplate=f"{label(part)}: %{{x:.2%}}<extra>%{{y}}</extra>",
+            row=1,
+            col=1,
+        )
     figure.add_bar(
         x=[annual_turnover(ledger.turnover[1:], ledger.periods_per_year) for _, ledger in shown],
         y=names,
@@ -53,14 +57,15 @@ def cost_figure(entries: Sequence[Entry], colours: Mapping[str, str]) -> go.Figu
     bars = 24 + 32 * len(entries)
     laid_out(figure, bars + 110)
     figure.update_layout(
-        barmode="stack",
+        barmode="relative",
         bargap=0.35,
         hovermode="closest",
         margin={"t": 30, "b": 80},
         legend={"y": -34 / bars, "yanchor": "top"},  # 34 pixels below, past the tick labels
     )
     figure.update_annotations(font={"size": 13, "color": INK})
-    figure.update_xaxes(tickformat="~%", rangemode="tozero", row=1, col=1)
+    figure.update_xaxes(tickformat="~%", rangemode="tozero", zeroline=received, row=1, col=1)
+    figure.update_xaxes(zerolinecolor=FAINT, row=1, col=1)
     figure.update_xaxes(tickformat="~g", ticksuffix="×", rangemode="tozero", row=1, col=2)  # noqa: RUF001
     figure.update_yaxes(autorange="reversed", showgrid=False, ticksuffix="  ")
     return figure

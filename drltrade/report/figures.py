@@ -11,7 +11,8 @@ from drltrade.backtest.ledger import Floats, Ledger
 from drltrade.backtest.trades import trades
 from drltrade.evaluation.metrics import drawdowns
 from drltrade.report.style import (
-    BASELINE_COLOURS,
+    ASSET_COLOURS,
+    EXIT_COLOUR,
     FAINT,
     INK,
     LONG_COLOUR,
@@ -116,58 +117,89 @@ def drawdown_figure(
 
 
 def position_figure(ledger: Ledger) -> go.Figure:
-    """Price above, position below. Several assets: prices from 1, one weight line each."""
+    """Price above, position below. Several assets: prices from 1, weights, exposure."""
+    if len(ledger.symbols) > 1:
+        return _weights_figure(ledger)
     figure = make_subplots(
         rows=2, cols=1, shared_xaxes=True, row_heights=[0.66, 0.34], vertical_spacing=0.06
     )
     rows = drawn_rows(len(ledger.times))
     times = axis_times(ledger.times[rows])
-    if len(ledger.symbols) == 1:
-        _price_and_trades(figure, ledger, times, rows)
-        weight = ledger.weights[rows, 0]
-        for side, colour, name in ((1, LONG_COLOUR, "Long"), (-1, SHORT_COLOUR, "Short")):
-            figure.add_scatter(
-                x=times,
-                y=np.where(weight * side > 0, weight, 0.0),
-                name=f"{name} position",
-                showlegend=False,
-                line={"color": colour, "width": 0, "shape": "vh"},
-                fill="tozeroy",
-                fillcolor=faded(colour, 0.55),
-                hovertemplate="%{y:.0%}",
-                row=2,
-                col=1,
-            )
-    else:
-        palette = (INK, *BASELINE_COLOURS)
-        for i, symbol in enumerate(ledger.symbols):
-            line = {"color": palette[i % len(palette)], "width": 1.2}
-            figure.add_scatter(
-                x=times,
-                y=ledger.close[rows, i] / ledger.close[0, i],
-                name=label(symbol),
-                legendgroup=label(symbol),
-                line=line,
-                hovertemplate="%{y:.3f}",
-                row=1,
-                col=1,
-            )
-            figure.add_scatter(
-                x=times,
-                y=np.where(ledger.units[rows, i] != 0, ledger.weights[rows, i], 0.0),
-                name=label(symbol),
-                legendgroup=label(symbol),
-                showlegend=False,
-                line=line | {"shape": "vh"},
-                hovertemplate="%{y:.0%}",
-                row=2,
-                col=1,
-            )
+    _price_and_trades(figure, ledger, times, rows)
+    weight = ledger.weights[rows, 0]
+    for side, colour, name in ((1, LONG_COLOUR, "Long"), (-1, SHORT_COLOUR, "Short")):
+        figure.add_scatter(
+            x=times,
+            y=np.where(weight * side > 0, weight, 0.0),
+            name=f"{name} position",
+            showlegend=False,
+            line={"color": colour, "width": 0, "shape": "vh"},
+            fill="tozeroy",
+            fillcolor=faded(colour, 0.55),
+            hovertemplate="%{y:.0%}",
+            row=2,
+            col=1,
+        )
     laid_out(figure, 460)
-    one = len(ledger.symbols) == 1
-    title = f"{label(ledger.symbols[0])}, close" if one else "Close (start = 1)"
-    figure.update_yaxes(title_text=title, row=1, col=1)
+    figure.update_yaxes(title_text=f"{label(ledger.symbols[0])}, close", row=1, col=1)
     figure.update_yaxes(title_text="Position", tickformat=".0%", row=2, col=1)
+    figure.update_xaxes(type="date", range=[times[0], times[-1]])
+    return figure
+
+
+def _weights_figure(ledger: Ledger) -> go.Figure:
+    figure = make_subplots(
+        rows=3, cols=1, shared_xaxes=True, row_heights=[0.4, 0.38, 0.22], vertical_spacing=0.05
+    )
+    rows = drawn_rows(len(ledger.times))
+    times = axis_times(ledger.times[rows])
+    weights = np.where(ledger.units[rows] != 0, ledger.weights[rows], 0.0)
+    for i, symbol in enumerate(ledger.symbols):
+        colour = ASSET_COLOURS[i % len(ASSET_COLOURS)]
+        common = {"x": times, "name": label(symbol), "legendgroup": label(symbol)}
+        figure.add_scatter(
+            **common,
+            y=ledger.close[rows, i] / ledger.close[0, i],
+            line={"color": colour, "width": 1.3},
+            hovertemplate="%{y:.3f}",
+            row=1,
+            col=1,
+        )
+        # What is long is stacked above zero, what is short below; the first speaks for both.
+        for side in ("long", "short"):
+            long = side == "long"
+            told = {"hovertemplate": "%{customdata:.1%}"} if long else {"hoverinfo": "skip"}
+            figure.add_scatter(
+                **common,
+                **told,
+                y=np.maximum(weights[:, i], 0.0) if long else np.minimum(weights[:, i], 0.0),
+                customdata=weights[:, i] if long else None,
+                showlegend=False,
+                stackgroup=side,
+                line={"color": colour, "width": 0, "shape": "vh"},
+                fillcolor=faded(colour, 0.75),
+                row=2,
+                col=1,
+            )
+    for name, exposure, dash in (
+        ("Gross exposure", np.abs(weights).sum(1), "solid"),
+        ("Net exposure", weights.sum(1), "dot"),
+    ):
+        figure.add_scatter(
+            x=times,
+            y=exposure,
+            name=name,
+            line={"color": INK, "width": 1.3, "dash": dash, "shape": "vh"},
+            hovertemplate="%{y:.1%}",
+            row=3,
+            col=1,
+        )
+    laid_out(figure, 640)
+    figure.update_yaxes(title_text="Close (start = 1)", row=1, col=1)
+    figure.update_yaxes(title_text="Weights", tickformat=".0%", row=2, col=1)
+    figure.update_yaxes(title_text="Exposure", tickformat=".0%", row=3, col=1)
+    figure.update_yaxes(zeroline=True, zerolinecolor=FAINT, row=2)
+    figure.update_yaxes(zeroline=True, zerolinecolor=FAINT, row=3)
     figure.update_xaxes(type="date", range=[times[0], times[-1]])
     return figure
 
@@ -194,7 +226,12 @@ def _price_and_trades(
     ):
         mine = trips[trips["side"] == side]
         _markers(figure, mine["entry_time"], mine["entry_price"], name, symbol, colour)
-    _markers(figure, closed["exit_time"], closed["exit_price"], "Closes", "x-thin-open", INK)
+    for name, way, symbol, colour in (
+        ("Closes", "order", "x-thin-open", INK),
+        ("Closes without an order", "exit", "circle-open", EXIT_COLOUR),
+    ):
+        mine = closed[closed["exit"] == way]
+        _markers(figure, mine["exit_time"], mine["exit_price"], name, symbol, colour)
 
 
 def _markers(

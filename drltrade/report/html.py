@@ -102,7 +102,7 @@ def _header(
     facts = [
         f"{html.escape(period.capitalize())} period <b>{first}</b> to <b>{last}</b>",
         f"{counted(len(ledger.times) - 1, 'bar')}",
-        html.escape(", ".join(ledger.symbols)),
+        html.escape(_assets(ledger.symbols)),
         f"{counted(len(agents), 'agent')}, {counted(seeds, 'trial')}",
     ]
     badges = [
@@ -128,6 +128,13 @@ def _header(
         f'<header><h1>{html.escape(title)}</h1><ul class="facts">{links}</ul>'
         f"{''.join(badges)}</header>"
     )
+
+
+def _assets(symbols: Sequence[str]) -> str:
+    most = 6
+    if len(symbols) <= most:
+        return ", ".join(symbols)
+    return f"{', '.join(symbols[: most - 1])} and {len(symbols) - most + 1} more"
 
 
 def _verdict(
@@ -192,6 +199,12 @@ def _figures(
             f"Equity below its highest close so far.{seed}{sparse}",
         ),
     ]
+    held = (
+        "Position: value held as a share of equity; blue is long, orange is short."
+        if len(ledger.symbols) == 1
+        else "Weights: value held as a share of equity, long above 0 and short below. Gross "
+        "exposure is their sum without signs, net exposure with them."
+    )
     for i, agent in enumerate(agents):
         sections.append(
             _section(
@@ -201,16 +214,17 @@ def _figures(
                     f"position-{i}", figures.position_figure(agent.ledgers[agent.representative])
                 ),
                 f"{_which(agent)}{', the one with the median final equity' if chosen else ''}. "
-                "Position: value held as a share of equity; blue is long, orange is short."
-                f"{sparse}",
+                f"{held}{sparse}",
             )
         )
     sections += [
         _section(
             "costs",
             "Costs and turnover",
-            _plot("costs", breakdowns.cost_figure(entries, palette)),
-            "What trading took, by part." + seed,
+            _plot("costs", breakdowns.cost_figure(entries, palette))
+            + tables.costs_table(entries, palette),
+            "What trading took, by part; the table in money. Interest and funding are negative "
+            "where they were received." + seed,
         ),
         _section(
             "months",
@@ -250,7 +264,9 @@ def _trades(entries: Sequence[Entry]) -> str:
         )
     text = (
         "Round trips of the seed with the median final equity. Prices are means over the fills, "
-        "before slippage; slippage is in the costs."
+        'before slippage; slippage is in the costs. Closed by "exit": without an order, by '
+        "stop-loss, take-profit, margin call, ruin or the end of trading. Interest on cash belongs "
+        "to no trip."
     )
     return _section("trades", "Trades", "".join(blocks) or "<p>No agent traded.</p>", text)
 

@@ -16,8 +16,25 @@ AGENT_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00
 BENCHMARK_COLOUR = "#1F2937"
 BASELINE_COLOURS = ("#B08D00", "#7A6FAC", "#5F9EA0", "#A65E6E", "#8C8C8C", "#A9B388")
 RANDOM_COLOUR = "#9AA3AF"
-LONG_COLOUR, SHORT_COLOUR = "#0072B2", "#D55E00"
-PART_COLOURS = ("#3B528B", "#21918C", "#5EC962", "#C9B800", "#440154", "#94A3B8")
+LONG_COLOUR, SHORT_COLOUR, EXIT_COLOUR = "#0072B2", "#D55E00", "#B3261E"
+PART_COLOURS = {
+    "commission": "#3B528B",
+    "fixed": "#8A9BC9",
+    "spread": "#1B6B67",
+    "slippage": "#35B0A9",
+    "impact": "#5EC962",
+    "liquidation": "#B3261E",
+    "borrow": "#C9B800",
+    "financing": "#E08A1E",
+    "funding": "#7B3F8C",
+    "interest": "#B79AC8",
+}
+"""By part of the costs: fees blue, what a fill concedes green, what time takes warm."""
+
+ASSET_COLOURS = (
+    "#4E79A7", "#F28E2B", "#59A14F", "#E15759", "#76B7B2", "#EDC948", "#B07AA1", "#9C755F",
+    "#FF9DA7", "#8C8C8C",
+)  # fmt: skip
 
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
 INK, GRID, FAINT = "#334155", "#E8ECF1", "#94A3B8"

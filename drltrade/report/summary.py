@@ -12,6 +12,9 @@ from drltrade.backtest.ledger import Ledger
 from drltrade.errors import ConfigError
 from drltrade.evaluation.metrics import metrics, total_return
 
+LEAST_PART = 1e-6
+"""Costs by part are shown from this fraction of initial equity."""
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -141,6 +144,25 @@ def _verdict(agent: Entry, benchmark: Entry) -> str:
 def median_return(entry: Entry) -> float:
     """Median total return over the ledgers of an entry."""
     return float(np.median([total_return(ledger.equity) for ledger in entry.ledgers]))
+
+
+def cost_paid(ledger: Ledger) -> dict[str, float]:
+    """Part -> money paid over the period; negative where more was received."""
+    return {part: float(np.sum(paid)) for part, paid in ledger.costs.items()}
+
+
+def cost_parts(entries: Sequence[Entry]) -> list[str]:
+    """The parts that any entry's representative seed paid or received, in the ledger's order.
+
+    What stays below `LEAST_PART` of its initial equity is left out: rounding, or next to it.
+    """
+    shown = [entry.ledgers[entry.representative] for entry in entries]
+    names = dict.fromkeys(part for ledger in shown for part in ledger.costs)
+    largest = {
+        part: max(abs(cost_paid(ledger).get(part, 0.0)) / ledger.equity[0] for ledger in shown)
+        for part in names
+    }
+    return [part for part in names if largest[part] >= LEAST_PART]
 
 
 def counted(number: int, noun: str) -> str:

@@ -10,6 +10,7 @@ import pandas as pd
 from drltrade.backtest.ledger import Ledger
 from drltrade.backtest.trades import trades
 from drltrade.evaluation.metrics import CONVENTIONS
+from drltrade.report.summary import Entry, cost_paid, cost_parts, counted
 
 MOST_TRADES = 500
 """Rows of a trades table on the page; the ledger holds them all."""
@@ -84,8 +85,59 @@ def number(value: float, spec: str) -> str:
     return text.replace("-", "\N{MINUS SIGN}")
 
 
+def costs_table(entries: Sequence[Entry], colours: Mapping[str, str]) -> str:
+    """Money paid by part (those that anybody paid or received), a line per entry."""
+    parts = cost_parts(entries)
+    if not parts:
+        return "<p>Nothing was paid.</p>"
+    head = "".join(f"<th>{html.escape(part.capitalize())}</th>" for part in (*parts, "together"))
+    body = []
+    for entry in entries:
+        paid = cost_paid(entry.ledgers[entry.representative])
+        amounts = [*(paid.get(part, 0.0) for part in parts), sum(paid.values())]
+        cells = "".join(f"<td>{number(amount, ',.2f')}</td>" for amount in amounts)
+        dot = f'<span class="dot" style="background:{colours[entry.name]}"></span>'
+        body.append(f"<tr><th>{dot}{html.escape(entry.name)}</th>{cells}</tr>")
+    return (
+        '<div class="scroll"><table class="results"><thead><tr><th></th>'
+        f"{head}</tr></thead><tbody>{''.join(body)}</tbody></table></div>"
+    )
+
+
+def trades_summary(trips: pd.DataFrame) -> str:
+    """How many round trips were closed by what; of several assets, also a line for each."""
+    left = trips["exit"].value_counts()
+    ways = [
+        (left.get("order", 0), "closed by an order"),
+        (left.get("exit", 0), "closed without one"),
+        (int(trips["open"].sum()), "still open at the end"),
+    ]
+    told = ", ".join(f"{count:,} {what}" for count, what in ways if count)
+    text = f"<p>{counted(len(trips), 'round trip')}: {told}.</p>"
+    if trips["symbol"].nunique() < 2:
+        return text
+    names = ("Symbol", "Round trips", "Without an order", "Hit rate", "Gross P&amp;L", "Cost",
+             "Net P&amp;L")  # fmt: skip
+    rows = []
+    for symbol, mine in trips.groupby("symbol", sort=False):
+        gain = mine["pnl"].sum()
+        rows.append(
+            f"<tr><td>{html.escape(str(symbol))}</td><td>{len(mine):,}</td>"
+            f"<td>{int((mine['exit'] == 'exit').sum()):,}</td>"
+            f"<td>{number(float((mine['pnl'] > 0).mean()), '%')}</td>"
+            f"<td>{number(mine['gross_pnl'].sum(), ',.2f')}</td>"
+            f"<td>{number(mine['cost'].sum(), ',.2f')}</td>"
+            f'<td class="{"up" if gain > 0 else "down"}">{number(gain, ",.2f")}</td></tr>'
+        )
+    head = "".join(f"<th>{name}</th>" for name in names)
+    return (
+        f'{text}<div class="scroll"><table class="trades narrow"><thead><tr>{head}</tr></thead>'
+        f"<tbody>{''.join(rows)}</tbody></table></div>"
+    )
+
+
 def trades_table(ledger: Ledger) -> str:
-    """Round trips in a scrollable box, the first `MOST_TRADES` of them."""
+    """A summary, and the round trips in a scrollable box, the first `MOST_TRADES` of them."""
     trips = trades(ledger)
     if not len(trips):
         return "<p>No trade was made.</p>"
@@ -96,6 +148,7 @@ def trades_table(ledger: Ledger) -> str:
             "Side",
             "Entry",
             "Exit",
+            "Closed by",
             "Entry price",
             "Exit price",
             "Units",
@@ -111,7 +164,7 @@ def trades_table(ledger: Ledger) -> str:
     rest = len(trips) - len(shown)
     more = f"<p>And {rest:,} more, in the run's trades.</p>" if rest else ""
     return (
-        '<div class="scroll box"><table class="trades"><thead><tr>'
+        f'{trades_summary(trips)}<div class="scroll box"><table class="trades"><thead><tr>'
         f"{head}</tr></thead><tbody>{body}</tbody></table></div>{more}"
     )
 
@@ -122,7 +175,7 @@ def _trade_row(trip: Mapping[Any, Any]) -> str:
     return (
         f"<tr><td>{html.escape(str(trip['symbol']))}</td>"
         f'<td><span class="side {trip["side"]}">{trip["side"]}</span></td>'
-        f"<td>{moment(trip['entry_time'])}</td><td>{left}</td>"
+        f"<td>{moment(trip['entry_time'])}</td><td>{left}</td><td>{trip['exit']}</td>"
         f"<td>{number(trip['entry_price'], ',.4g' if trip['entry_price'] < 1 else ',.2f')}</td>"
         f"<td>{number(trip['exit_price'], ',.4g' if trip['exit_price'] < 1 else ',.2f')}</td>"
         f"<td>{number(trip['units'], ',.2f')}</td><td>{trip['bars']:,}</td>"

@@ -9,6 +9,8 @@ import torch
 
 import drltrade
 from drltrade.cli import main
+from drltrade.market.costs import Bracket, Costs, Margin
+from drltrade.market.reward_spec import available_rewards
 
 TINY = [
     "--set", "training.total_steps=256", "--set", "training.evaluations=1", "--set", "n_envs=8",
@@ -64,8 +66,12 @@ def test_envs_and_agents_are_listed_and_shown(command):
     code, out, _ = command("agents", "--json")
     assert code == 0
     assert {"dqn", "ppo-lstm", "sb3-ppo"} <= {row["name"] for row in json.loads(out)}
-    code, out, _ = command("envs", "show", "us5-daily-ibm")
-    assert (code, json.loads(out)["symbol"]) == (0, "IBM")
+    code, out, _ = command("envs", "show", "us5-daily-ibm", "--json")
+    rows = {row["key"]: row for row in json.loads(out)}
+    assert (code, rows["symbol"]["value"]) == (0, "IBM")
+    for key in (*Costs.model_fields, *Margin.model_fields, *Bracket.model_fields):
+        (shown,) = (row for name, row in rows.items() if name.endswith(f".{key}"))
+        assert shown["is"], key
     code, out, _ = command("agents", "show", "dqn", "--json")
     rows = {row["key"]: row for row in json.loads(out)}
     assert code == 0
@@ -74,6 +80,10 @@ def test_envs_and_agents_are_listed_and_shown(command):
     code, out, _ = command("envs", "features", "--json")
     assert code == 0
     assert "rsi(14)" in {row["feature"] for row in json.loads(out)}
+    code, out, _ = command("envs", "rewards", "--json")
+    rows = [row["reward"] for row in json.loads(out)]
+    assert code == 0
+    assert rows == [*available_rewards(), "module:function"]
 
 
 def test_tables_are_for_people(command):
@@ -81,6 +91,22 @@ def test_tables_are_for_people(command):
     assert code == 0
     assert "ppo-lstm" in out
     assert "{" not in out
+
+
+def test_the_keys_of_an_env_preset_are_readable(command, tmp_path):
+    (tmp_path / "envs").mkdir()
+    (tmp_path / "envs" / "mine.toml").write_text(
+        'extends = "us5-portfolio"\n[asset_costs.GOOG]\nhalf_spread_bps = 3.0\n'
+        "financing_rate = 0.03\n"
+    )
+    code, out, _ = command("envs", "show", "mine")
+    assert code == 0
+    for text in (" asset_costs.GOOG.half_spread_bps ", " bracket.stop_loss ", "AAPL, MSFT, IBM"):
+        assert text in out
+    code, out, _ = command("envs", "show", "mine", "--json")
+    rows = {row["key"]: row["value"] for row in json.loads(out)}
+    assert rows["asset_costs.GOOG.half_spread_bps"] == 3.0
+    assert rows["costs.half_spread_bps"] == 1.0
 
 
 def test_data_is_listed_and_shown(command):
@@ -178,6 +204,42 @@ def test_backtests_of_a_baseline_and_of_a_file_of_targets(command, tmp_path):
     assert json.loads(out)["total_return"] < hold["total_return"]
 
 
+def test_a_portfolio_follows_a_file_of_weights(command, tmp_path):
+    (tmp_path / "t.csv").write_text(
+        "time,AAPL,MSFT,IBM,GOOG\n2011-01-03,0.25,0.25,0.25,0.25\n2011-01-04,,,,\n"
+    )
+    market = ("--env", "us5-portfolio", "--json")
+    code, out, _ = command("backtest", "--targets", "t.csv", *market)
+    held = json.loads(out)
+    assert code == 0
+    code, out, _ = command("backtest", "--baseline", "buy-and-hold", *market)
+    assert json.loads(out) == held
+    assert held["trades"] == 4.0
+    code, out, _ = command("backtest", "--baseline", "equal-weight", *market)
+    assert (code, json.loads(out)["trades"]) == (0, 4.0)
+
+
+@pytest.mark.slow
+def test_an_agent_trains_on_a_portfolio(command, tmp_path):
+    code, out, _ = command(
+        "train", "--env", "us5-portfolio", "--agent", "sb3:PPO", "--run", "r", "--device", "cpu",
+        "--json", "--set", "training.total_steps=512", "--set", "training.evaluations=1",
+        "--set", "hyperparameters={n_steps=32, batch_size=64}",
+    )  # fmt: skip
+    assert (code, json.loads(out)["steps"]) == (0, 512)
+    code, out, _ = command("report", "r", "--json")
+    names = [row["name"] for row in json.loads(out)["results"]]
+    assert code == 0
+    assert names[:3] == ["sb3-PPO", "buy-and-hold", "equal-weight"]
+    code, _, _ = command("backtest", "--run", "r")
+    frame = pd.read_parquet(tmp_path / "r" / "backtests" / "test.parquet")
+    assert code == 0
+    gross = (
+        frame[[f"weight_{symbol}" for symbol in ("AAPL", "MSFT", "IBM", "GOOG")]].abs().sum(axis=1)
+    )
+    assert 0.0 < gross.max() < 1.2
+
+
 @pytest.mark.parametrize("name", ["buy-and-hold", "flat"])
 def test_a_baseline_is_reported_beside_the_others(command, tmp_path, name):
     code, out, _ = command("backtest", "--baseline", name, "--report", "page.html")
@@ -227,6 +289,15 @@ WRONG = {
     "no run": (["backtest", "--run", "nowhere"], "nowhere: no run there"),
     "no runs": (["report", "nowhere"], "nowhere: no run there, and no folder in it holds one"),
     "unknown device": (["train", "--device", "gpu"], "device 'gpu' is unknown; allowed: auto, cpu"),
+    "a portfolio for a native agent": (
+        ["train", "--env", "us5-portfolio", "--agent", "dqn"],
+        'the native agents choose a position in one asset: the environment needs positions or '
+        'position_range (kind = "portfolio"',
+    ),
+    "a baseline of portfolios": (
+        ["backtest", "--baseline", "equal-weight"],
+        "no baseline 'equal-weight' (there are: buy-and-hold, flat, ",
+    ),
     "unknown option": (["train", "--sead", "1"], "No such option: --sead"),
     "unknown command": (["trane"], "No such command 'trane'"),
     "negative seed": (["train", "--seed", "-1"], "Invalid value for '--seed'"),

@@ -63,6 +63,71 @@ def test_a_baseline_by_its_name():
     assert drltrade.backtest("flat", env="sp500-daily").equity.tolist() == [100_000.0] * 1510
 
 
+@pytest.fixture(scope="module")
+def portfolio():
+    return drltrade.make_env("us5-portfolio", period="test").task
+
+
+def test_weights_of_a_portfolio_are_followed(portfolio):
+    weights = {"AAPL": 0.4, "MSFT": -0.3, "IBM": 0.2, "GOOG": 0.0}
+    times = pd.to_datetime(["2011-01-03", "2011-06-01"])
+    targets = pd.DataFrame([weights, dict.fromkeys(weights, 0.0)], times)
+    result = drltrade.backtest(targets, env=portfolio)
+    frame = result.to_frame()
+    # At the open at which they fill the weights are exact after all costs.
+    row = frame.index.get_loc("2011-01-04")
+    opens = np.array(
+        [drltrade.load_bars("us5").frame(s).loc["2011-01-04", "open"] for s in result.symbols]
+    )
+    worth = result.cash[row] + result.units[row] @ opens
+    worth += result.costs["borrow"][row]
+    np.testing.assert_allclose(
+        result.units[row] * opens / worth, [weights[s] for s in result.symbols], atol=2e-6
+    )
+    assert (result.units[frame.index.get_loc("2011-06-02")] == 0).all()
+    trips = result.trades()
+    assert trips["symbol"].tolist() == ["AAPL", "MSFT", "IBM"]
+    assert trips["side"].tolist() == ["long", "short", "long"]
+    assert trips["pnl"].sum() == pytest.approx(result.equity[-1] - 100_000, abs=1e-6)
+    assert {part for part, paid in result.costs.items() if paid.any()} == {
+        "commission", "spread", "slippage", "impact", "borrow",
+    }  # fmt: skip
+
+
+def test_baselines_of_a_portfolio_share_it_equally(portfolio):
+    hold = drltrade.backtest("buy-and-hold", env=portfolio)
+    assert np.isfinite(hold.fill_price).sum(0).tolist() == [1, 1, 1, 1]
+    opens, closes = hold.fill_price[1], hold.close[-1]
+    growth = (closes / opens).mean()
+    assert hold.equity[-1] / 100_000 == pytest.approx(growth, rel=5e-4)  # costs of 3 basis points
+    equal = drltrade.backtest("equal-weight", env=portfolio)
+    months = equal.times.to_period("M")
+    ordered = np.flatnonzero(np.isfinite(equal.fill_price).any(axis=1))
+    starts = np.flatnonzero(np.append(True, months[1:] != months[:-1]))
+    # Decided at each month's first close; the last of all is no decision.
+    assert ordered.tolist() == (starts[starts < len(months) - 1] + 1).tolist()
+    assert np.abs(equal.weights[ordered] - 0.25).max() < 0.02
+    with pytest.raises(ConfigError, match=r"there are: buy-and-hold, equal-weight, flat, ma-cross"):
+        drltrade.backtest("hold", env=portfolio)
+
+
+def test_what_is_bought_and_held_is_ordered_once_and_outlives_brackets():
+    costs = {"fixed_fee": 1.0, "funding_rate": 0.02}
+    bracket = {"stop_loss": 0.05, "take_profit": 0.05}
+    result = drltrade.backtest("buy-and-hold", env="us5-daily-ibm", costs=costs, bracket=bracket)
+    assert result.costs["fixed"].sum() == 1.0
+    assert (result.units[1:] == result.units[1]).all()
+    stopped = drltrade.backtest("ma-cross", env=result.task)
+    assert (stopped.trades()["exit"] == "exit").any()
+
+
+def test_what_the_volume_leaves_of_a_held_order_is_tried_again():
+    costs = {"volume_limit": 1e-6}
+    result = drltrade.backtest("buy-and-hold", env="us5-daily-ibm", costs=costs)
+    assert np.isfinite(result.fill_price).sum() > 10
+    assert result.weights[-1, 0] > 0.95
+
+
 def test_a_prepared_task_is_used_as_it_is():
     task = drltrade.make_env("sp500-daily", fill="same_close").task
     result = drltrade.backtest("ma-cross", env=task, period="validation", name="cross")
@@ -137,6 +202,24 @@ def test_a_backtest_draws_and_reports_itself(tmp_path):
     page = path.read_text()
     assert "<title>ma-cross on FB</title>" in page
     assert "mean-reversion" in page
+
+
+def test_a_portfolio_with_a_reward_of_ones_own_reports_itself(tmp_path):
+    def own(outcome):
+        return outcome.next_equity - outcome.equity
+
+    result = drltrade.backtest("flat", env="us5-portfolio", reward=own)
+    page = result.report(tmp_path / "report.html").read_text()
+    assert "own" in page
+    for name in ("equal-weight", "buy-and-hold", "AAPL, MSFT, IBM, GOOG"):
+        assert name in page
+    assert "Stop-loss and take-profit" not in page
+
+
+def test_the_report_says_whom_brackets_do_not_close(tmp_path):
+    result = drltrade.backtest("flat", env="us5-daily-ibm", bracket={"stop_loss": 0.1})
+    page = result.report(tmp_path / "report.html").read_text()
+    assert "Stop-loss and take-profit do not apply to buy-and-hold." in page
 
 
 def test_runs_on_different_markets_are_not_compared(finished, tmp_path):

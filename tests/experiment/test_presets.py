@@ -4,11 +4,13 @@ import re
 
 import pytest
 
-from drltrade.envs.config import TradingConfig
+from drltrade.envs.config import PortfolioConfig, TradingConfig
 from drltrade.errors import ConfigError
 from drltrade.experiment.presets import (
     agent_from_dict,
     list_presets,
+    make_env,
+    make_vec_env,
     merge,
     parse_assignments,
     read_preset,
@@ -48,6 +50,42 @@ def test_every_agent_preset_is_valid_and_survives_its_dictionary(name):
     preset = resolve_agent(name, {})
     assert preset.description
     assert agent_from_dict(preset.to_dict(), "again") == preset
+
+
+def test_the_portfolio_preset_pays_for_everything():
+    dear = {"half_spread_bps": 3.0, "financing_rate": 0.03}
+    config = resolve_env("us5-portfolio", {"asset_costs": {"GOOG": dear}})
+    assert isinstance(config, PortfolioConfig)
+    assert config.symbols == ("AAPL", "MSFT", "IBM", "GOOG")
+    assert (config.long_only, config.gross_limit, config.margin.gross_limit) == (False, 1.0, 2.0)
+    rules = config.rules(config.symbols)
+    plan, terms = rules.plan, rules.terms
+    assert plan.order_fees
+    assert plan.holding
+    assert plan.margin
+    assert (plan.impact, plan.volume_limit) == ("square_root", "drop")
+    assert terms.spread == pytest.approx([1e-4, 1e-4, 1e-4, 3e-4])
+
+
+def twice_the_return(outcome):
+    return 2.0 * (outcome.next_equity / outcome.equity - 1.0)
+
+
+@pytest.mark.parametrize("weights", [False, True])
+def test_a_reward_may_be_a_python_function(weights):
+    reward = {twice_the_return: 0.5, "turnover": 0.0} if weights else twice_the_return
+    env = make_env("us5-daily-ibm", reward=reward, period="test")
+    env.reset()
+    *_, info = env.step(0)
+    _, paid, *_, after = env.step(0)
+    gained = after["equity"] / info["equity"] - 1.0
+    assert paid == pytest.approx((1.0 if weights else 2.0) * gained, rel=1e-12)
+    assert make_vec_env("us5-daily-ibm", 2, reward=reward).config.reward == reward
+
+
+def test_a_wrong_reward_beside_a_function_is_refused():
+    with pytest.raises(ConfigError, match="reward 'log_retrun' is unknown; did you mean"):
+        make_env("us5-daily-ibm", reward={twice_the_return: 1.0, "log_retrun": 1.0})
 
 
 def test_a_preset_extends_another():

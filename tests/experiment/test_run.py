@@ -133,6 +133,28 @@ def test_runs_from_a_file_open_from_another_directory(tmp_path, monkeypatch, tin
     assert run.env.data == str(tmp_path / "prices.csv")
 
 
+@pytest.mark.parametrize("agent", ["ppo", "sb3:PPO"])
+def test_a_reward_in_a_file_is_learned_from_and_not_needed_later(
+    tmp_path, monkeypatch, tiny, agent
+):
+    (tmp_path / "mine.py").write_text("def paid(outcome):\n    return outcome.next_equity * 0.0\n")
+    monkeypatch.chdir(tmp_path)
+    reward = {"mine.py:paid": 1.0, "drawdown": 0.0}
+    if agent != "ppo":
+        settings = {"n_steps": 16, "batch_size": 16}
+        tiny = {"training": tiny["training"], "n_envs": 4, "hyperparameters": settings}
+    run = train("us5-daily-ibm", agent, run="mine", reward=reward, device="cpu", **tiny)
+    assert run.env.reward == {f"{tmp_path / 'mine.py'}:paid": 1.0, "drawdown": 0.0}
+    assert (run.metrics()["reward"] == 0).all()
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    executed = "raise AssertionError('the code of a reward was executed')"
+    (tmp_path / "mine.py").write_text(executed)
+    again = load_run(tmp_path / "mine")
+    assert len(drltrade.backtest(again).equity) == 795
+    assert len(drltrade.backtest(again, costs={"slippage_bps": 9.0}).equity) == 795
+
+
 def test_what_is_no_finished_run_is_refused(finished, tmp_path):
     with pytest.raises(ConfigError, match=r"nothing: no run there \(it has no config.json\)"):
         load_run(tmp_path / "nothing")
@@ -160,7 +182,21 @@ def test_runs_without_a_folder_are_numbered(tmp_path, monkeypatch, tiny):
     ]
 
 
+def gain(outcome):
+    return outcome.next_equity - outcome.equity
+
+
 BAD = {
+    "reward": (
+        {"reward": gain},
+        ConfigError,
+        "reward 'gain' is a Python function; for a run to find it again it needs its name",
+    ),
+    "portfolio": (
+        {"env": "us5-portfolio"},
+        ConfigError,
+        'kind = "portfolio" and order_units are for stable-baselines3',
+    ),
     "override": ({"windw": 3}, ConfigError, "override 'windw' is unknown; did you mean 'window'"),
     "value": ({"gamma": 2}, ConfigError, "key 'gamma' = 2: input should be less than 1"),
     "env": ({"env": "sp501"}, ConfigError, "no preset 'sp501' in envs/"),

@@ -10,14 +10,15 @@ import pandas as pd
 import pytest
 from synthetic_entries import SETTINGS, account, market, some_entries
 
-from drltrade.backtest.ledger import Ruin
+from drltrade.backtest.ledger import Ledger, Ruin
+from drltrade.backtest.trades import trades
 from drltrade.evaluation.metrics import CONVENTIONS
-from drltrade.report.breakdowns import monthly_returns
+from drltrade.report.breakdowns import cost_figure, monthly_returns
 from drltrade.report.figures import equity_figure, position_figure
 from drltrade.report.html import write_report
 from drltrade.report.style import axis_times, colours, drawn_rows
-from drltrade.report.summary import Entry, verdicts
-from drltrade.report.tables import HEADINGS
+from drltrade.report.summary import Entry, cost_parts, verdicts
+from drltrade.report.tables import HEADINGS, number, trades_summary
 
 
 class Page(HTMLParser):
@@ -173,17 +174,101 @@ def test_the_equity_of_several_seeds_is_a_median_within_its_band(few_entries: li
     np.testing.assert_allclose(low, growth.min(axis=0))
 
 
-def test_two_assets_have_a_price_and_a_position_line_each(few_entries: list[Entry]) -> None:
-    one = few_entries[0].ledgers[0]
-    two = replace(
+def two_assets(one: Ledger) -> Ledger:
+    """The account with two thirds of its position in A and a third, the other way, in B."""
+    return replace(
         one,
         symbols=("A", "B"),
         close=np.tile(one.close, 2),
-        units=np.tile(one.units / 2, 2),
+        units=one.units * [2 / 3, -1 / 3],
         fill_price=np.tile(one.fill_price, 2),
+        exit_units=np.tile(one.exit_units, 2),
+        exit_price=np.tile(one.exit_price, 2),
     )
-    names = [trace.name for trace in position_figure(two).data]
-    assert names == ["A", "A", "B", "B"]
+
+
+def test_two_assets_have_a_price_weights_and_exposures(few_entries: list[Entry]) -> None:
+    ledger = two_assets(few_entries[0].ledgers[0])
+    figure = position_figure(ledger)
+    names = [trace.name for trace in figure.data]
+    assert names == [*"AAABBB", "Gross exposure", "Net exposure"]
+    traces = [np.asarray(trace.y) for trace in figure.data]
+    np.testing.assert_allclose(traces[1] + traces[2], ledger.weights[:, 0])
+    np.testing.assert_allclose(traces[4] + traces[5], ledger.weights[:, 1])
+    assert min(traces[1].min(), traces[4].min()) == max(traces[2].max(), traces[5].max()) == 0.0
+    np.testing.assert_allclose(traces[6], np.abs(ledger.weights).sum(1))
+    np.testing.assert_allclose(traces[7], ledger.weights.sum(1))
+
+
+def test_trades_of_several_assets_are_summed_up_by_symbol(few_entries: list[Entry]) -> None:
+    trips = trades(two_assets(few_entries[0].ledgers[0]))
+    text = trades_summary(trips)
+    for symbol in ("A", "B"):
+        mine = trips[trips["symbol"] == symbol]
+        assert f"<td>{symbol}</td><td>{len(mine)}</td><td>0</td>" in text
+        assert number(mine["pnl"].sum(), ",.2f") in text
+
+
+def test_what_was_received_lies_below_zero_and_what_was_nothing_is_not_shown(
+    tmp_path: Path, few_entries: list[Entry]
+) -> None:
+    one = few_entries[0].ledgers[0]
+    earned = np.full(len(one.equity), -2.5)
+    parts = {**one.costs, "interest": earned, "funding": 0.0 * earned, "fixed": 1e-9 * earned}
+    entries = [Entry("dqn", (replace(one, costs=parts),), "agent"), *few_entries[2:3]]
+    assert cost_parts(entries) == ["commission", "slippage", "interest"]
+    figure = cost_figure(entries, colours(entries, "buy-and-hold"))
+    shown = {trace.name: list(trace.x) for trace in figure.data if trace.name}
+    assert list(shown) == cost_parts(entries)
+    assert shown["interest"] == [pytest.approx(-2.5 * 121 / 1e4), 0.0]
+    assert figure.layout.barmode == "relative"
+    text = Page(written(tmp_path, entries)).text
+    assert "Commission Slippage Interest Together" in text
+    assert "\N{MINUS SIGN}302.50" in text
+
+
+def test_exits_are_counted_and_marked(tmp_path: Path) -> None:
+    """Bought at 100, stopped at 95, bought at 96, sold at 97, bought at 98 and held."""
+    nothing, none = np.zeros(6), np.full(6, np.nan)
+    close = np.array([100.0, 100.0, 96.0, 96.0, 97.0, 98.0])
+    units = np.array([0.0, 1.0, 0.0, 1.0, 0.0, 1.0])
+    fills, exits, exit_price = none.copy(), nothing.copy(), none.copy()
+    fills[[1, 3, 4, 5]], exits[2], exit_price[2] = (100.0, 96.0, 97.0, 98.0), 1.0, 95.0
+    cash = 1000.0 + np.array([0.0, -100.0, -5.0, -101.0, -4.0, -102.0])
+    base = account(close, nothing)
+    ledger = replace(
+        base,
+        units=units[:, None],
+        fill_price=fills[:, None],
+        exit_units=exits[:, None],
+        exit_price=exit_price[:, None],
+        cash=cash,
+        equity=cash + units * close,
+    )
+    entries = [Entry("dqn", (ledger,), "agent"), Entry("buy-and-hold", (base,), "baseline")]
+    text = Page(written(tmp_path, entries)).text
+    assert (
+        "3 round trips: 1 closed by an order, 1 closed without one, 1 still open at the end."
+        in text
+    )
+    figure = position_figure(ledger)
+    marked = {trace.name: list(trace.y) for trace in figure.data if trace.mode == "markers"}
+    assert marked["Opens long"] == [100.0, 96.0, 98.0]
+    assert (marked["Closes"], marked["Closes without an order"]) == ([97.0], [95.0])
+
+
+def test_many_symbols_are_not_all_named_on_top(tmp_path: Path, few_entries: list[Entry]) -> None:
+    one = few_entries[2].ledgers[0]
+    many = replace(
+        one,
+        symbols=tuple(f"S{i}" for i in range(9)),
+        **{
+            name: np.tile(getattr(one, name) / (9 if name == "units" else 1), 9)
+            for name in ("close", "units", "fill_price", "exit_units", "exit_price")
+        },
+    )
+    text = Page(written(tmp_path, [Entry("buy-and-hold", (many,), "baseline")])).text
+    assert "S0, S1, S2, S3, S4 and 4 more" in text
 
 
 def test_months_compound_to_the_total_return() -> None:
