@@ -223,7 +223,7 @@ class PortfolioConfig(MarketConfig):
         description="which of the data's symbols; default: all (of us5: all but FB)",
     )
     asset_costs: Mapping[str, Costs] = Field(
-        default_factory=dict, description="costs of single symbols, in place of costs"
+        default_factory=dict, description="keys of costs that differ for a symbol"
     )
     long_only: bool = Field(False, description="no weight below 0")
     gross_limit: float = Field(
@@ -238,10 +238,18 @@ class PortfolioConfig(MarketConfig):
             raise ValueError(f"symbols = {list(self.symbols)}: at least two, each once")
         for key in ("financing_rate", "interest_rate"):
             for symbol, costs in self.asset_costs.items():
-                if getattr(costs, key) != getattr(self.costs, key):
+                if key in costs.model_fields_set:
                     raise ValueError(f"asset_costs.{symbol}.{key}: cash has one rate; set costs")
         _check_margin(self.margin, self.gross_limit, "gross_limit")
         return self
+
+    def costs_of(self, symbol: str) -> Costs:
+        """What trading a symbol costs."""
+        own = self.asset_costs.get(symbol)
+        if own is None:
+            return self.costs
+        differing = {key: getattr(own, key) for key in own.model_fields_set}
+        return Costs.model_validate(self.costs.model_dump() | differing)
 
     def rules(self, symbols: tuple[str, ...], delistings: bool = False) -> Rules:
         """What an account is played by.
@@ -254,7 +262,7 @@ class PortfolioConfig(MarketConfig):
                 f"asset_costs for {', '.join(sorted(unknown))}; traded are {', '.join(symbols)}"
             )
         plan, terms = market_rules(
-            [self.asset_costs.get(symbol, self.costs) for symbol in symbols],
+            [self.costs_of(symbol) for symbol in symbols],
             self.margin,
             self.bracket,
             fill=self.fill,

@@ -51,7 +51,8 @@ CONVENTIONS: dict[str, str] = {
     "exposure": "Mean over the closes of the sum of |weights|: 1 is fully invested, long or short.",
     "average_holding_bars": "Mean number of closes at which a round trip was held.",
     "costs_paid": (
-        "All costs together (commission, fixed fees, slippage, borrow fees, financing), in money."
+        "All costs together, in money: commission, fixed fees, spread, slippage, impact, "
+        "liquidation, borrow fees, financing, funding; less the interest and funding received."
     ),
     "cost_share": (
         "Costs paid / (net gain + costs paid); undefined when nothing was gained before costs."

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from drltrade.market.kernel_cache import kernel
 from drltrade.market.kernels import (
     ACCOUNT_REPORT,
     ACCOUNT_STATE,
@@ -60,7 +61,7 @@ def advance_kernel(plan: Plan, detailed: bool = True) -> Any:
 @cache
 def play_kernel(plan: Plan) -> Any:
     """The same for one account: rows in place of tables, a number in place of `t`."""
-    return _play_one(plan) if plan.single else _carry_many(plan, True)
+    return _play_one(plan) if plan.single else _play_many(plan)
 
 
 def make_room(assets: int) -> NDArray[np.float64]:
@@ -183,7 +184,7 @@ def _advance_one(plan: Plan, detailed: bool) -> Any:
     gather, carry_on, scatter = _lanes(plan, LANES, detailed)
     read, look = terms_reader(), _look()
 
-    @compiler()
+    @kernel(plan, detailed)
     def advance(
         tape: Any, terms: Any, orders: Any, state: Any, t: Any, report: Any, features: Any,
         observed: Any, floor: Any, room: Any,
@@ -207,7 +208,7 @@ def _play_one(plan: Plan) -> Any:
     gather, carry_on, scatter = _lanes(plan, 1, True)
     read, look = terms_reader(), _look()
 
-    @compiler()
+    @kernel(plan)
     def play(
         tape: Any, terms: Any, orders: Any, state: Any, t: Any, report: Any, features: Any,
         observed: Any, floor: Any, room: Any,
@@ -223,7 +224,7 @@ def _play_one(plan: Plan) -> Any:
 def _advance_many(plan: Plan, detailed: bool) -> Any:
     carry = _carry_many(plan, detailed)
 
-    @compiler()
+    @kernel(plan, detailed)
     def advance(
         tape: Any, terms: Any, orders: Any, state: Any, t: Any, report: Any, features: Any,
         observed: Any, floor: Any, room: Any,
@@ -235,6 +236,19 @@ def _advance_many(plan: Plan, detailed: bool) -> Any:
             )  # fmt: skip
 
     return advance
+
+
+def _play_many(plan: Plan) -> Any:
+    carry = _carry_many(plan, True)
+
+    @kernel(plan)
+    def play(
+        tape: Any, terms: Any, orders: Any, state: Any, t: Any, report: Any, features: Any,
+        observed: Any, floor: Any, room: Any,
+    ) -> None:  # fmt: skip
+        carry(tape, terms, orders, state, t, report, features, observed, floor, room)
+
+    return play
 
 
 def _carry_many(plan: Plan, detailed: bool) -> Any:

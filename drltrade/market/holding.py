@@ -28,6 +28,6 @@ def make_holding(xp: Namespace, jit: Callable[[Any], Any]) -> Holding:
     def of_cash(cash: Any, terms: Terms) -> Any:
         """(financing, interest) per year of `cash`; interest earned is a negative cost."""
         lent = 0.5 * (absolute(cash) + cash)
-        return (lent - cash) * terms.financing, -lent * terms.interest
+        return (lent - cash) * terms.financing, 0.0 - lent * terms.interest
 
     return Holding(of_asset, of_cash)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from drltrade.market.kernel_cache import kernel
 from drltrade.market.kernels import (
     bar_reader,
     compiled_loop_rule,
@@ -93,7 +94,7 @@ def _writer(plan: Plan) -> Any:
 def _replay_one(plan: Plan) -> Any:
     step, read, write = compiled_rule(_lean(plan)), terms_reader(), _writer(plan)
 
-    @compiler()
+    @kernel(plan)
     def replay(
         tape: Any, terms: Any, targets: Any, amounts: Any, columns: Any, blocks: Any, floor: Any,
         room: Any,
@@ -132,7 +133,7 @@ def _replay_many(plan: Plan) -> Any:
             blocks[0, t, i] = units[i]
             blocks[1, t, i] = fill[i] if traded[i] != 0.0 else math.nan
 
-    @compiler()
+    @kernel(plan)
     def replay(
         tape: Any, terms: Any, targets: Any, amounts: Any, columns: Any, blocks: Any, floor: Any,
         room: Any,
@@ -210,7 +211,7 @@ def sweep_kernel(plan: Plan, statistics: bool = False) -> Any:
                 squares[s] += gain * gain
             equity[s] = done.equity
 
-    @compiler()
+    @kernel(plan, statistics)
     def sweep(
         tape: Any, terms: Any, targets: Any, summary: Any, cash: Any, floor: Any, room: Any
     ) -> None:
