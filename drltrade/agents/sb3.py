@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
+from gymnasium import spaces
 from pydantic import Field
 from torch import Tensor
 
@@ -54,17 +55,16 @@ def algorithm_class(name: str) -> Any:
 class SB3Policy:
     """The model's deterministic policy; `state` is the hidden state of recurrent ones.
 
-    A model that has a `MarketVecEnv` acts in the space that this shows; its actions come back as
-    the market means them. Those of any other model are left as they are.
+    A model that learned on a `MarketVecEnv` acts in the space that this shows; its actions come
+    back as the market means them. Those of any other model are left as they are.
     """
 
-    def __init__(self, model: Any) -> None:
-        from drltrade.envs.sb3 import MarketVecEnv, market_actions
+    def __init__(self, model: Any, space: spaces.Space[Any]) -> None:
+        """`space` holds the market's actions."""
+        from drltrade.envs.sb3 import market_actions, shown_space
 
-        env: Any = model.get_env() if hasattr(model, "get_env") else None
-        shown = env is not None and isinstance(env.unwrapped, MarketVecEnv)
-        self._model, self._actions = model, market_actions
-        self._space = env.unwrapped.market.single_action_space if shown else None
+        shown = model.action_space != space and model.action_space == shown_space(space)
+        self._model, self._actions, self._space = model, market_actions, space if shown else None
 
     def act(self, observation: Observation, state: Any = None) -> tuple[Any, Any]:
         """Greedy action for one flat observation."""
@@ -91,6 +91,7 @@ class SB3Agent:
         build = algorithm_class(config.algorithm)
         self._scale = reward_scale(task) if config.normalize_reward else 1.0
         market = MarketVectorEnv(face(task), config.n_envs, task, period="train")
+        self._space = market.single_action_space
         default = "MlpLstmPolicy" if RECURRENT in config.algorithm else "MlpPolicy"
         try:
             self.model = build(
@@ -136,7 +137,7 @@ class SB3Agent:
 
     def policy(self) -> SB3Policy:
         """The model's deterministic policy."""
-        return SB3Policy(self.model)
+        return SB3Policy(self.model, self._space)
 
     def weights(self) -> dict[str, Tensor]:
         """The policy's parameters."""

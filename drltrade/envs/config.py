@@ -238,7 +238,8 @@ class PortfolioConfig(MarketConfig):
             raise ValueError(f"symbols = {list(self.symbols)}: at least two, each once")
         for key in ("financing_rate", "interest_rate"):
             for symbol, costs in self.asset_costs.items():
-                if key in costs.model_fields_set:
+                stated = key in costs.model_fields_set
+                if stated and getattr(costs, key) != getattr(self.costs, key):
                     raise ValueError(f"asset_costs.{symbol}.{key}: cash has one rate; set costs")
         _check_margin(self.margin, self.gross_limit, "gross_limit")
         return self

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from gymnasium import spaces
 from numpy.typing import NDArray
 
 from drltrade.agents.agent import Policy
@@ -102,7 +103,8 @@ def backtest(
     elif isinstance(subject, pd.DataFrame):
         targets = _aligned(subject, task, rows)
     else:
-        targets, _ = decide(_policy(subject), _whole(task, period))
+        player = _whole(task, period)
+        targets, _ = decide(_policy(subject, player.action_space), player)
     ledger = replay(targets, task.market, rows, rules)
     default = subject if isinstance(subject, str) else getattr(subject, "name", "targets")
     seen = _in_sample(subject, task, rows) if isinstance(subject, Run) else ""
@@ -133,10 +135,10 @@ def _in_sample(run: Run, task: Task, rows: range) -> str:
     return ""
 
 
-def _policy(subject: Any) -> Policy:
+def _policy(subject: Any, space: spaces.Space[Any]) -> Policy:
     if isinstance(subject, Run):
         return subject.policy
-    policy: Policy = SB3Policy(subject) if hasattr(subject, "predict") else subject
+    policy: Policy = SB3Policy(subject, space) if hasattr(subject, "predict") else subject
     if not hasattr(policy, "act"):
         raise ConfigError(
             f"a {type(subject).__name__} cannot be backtested; a run (see load_run), a policy with "

@@ -78,7 +78,9 @@ class Market:
             bars = frame.reindex(times)
             volume = bars["volume"].fillna(0.0).to_numpy(np.float64)
             trades = (volume > 0) & bars["close"].notna().to_numpy()
-            close = bars["close"].where(trades).ffill().bfill().to_numpy(np.float64)
+            # Of an asset that never trades any price will do that is one.
+            traded = bars["close"].where(trades) if trades.any() else bars["close"]
+            close = traded.ffill().bfill().to_numpy(np.float64)
             before = np.concatenate((close[:1], close[:-1]))
             for name in ("open", "high", "low"):
                 fields[name].append(np.where(trades, bars[name].to_numpy(np.float64), before))

@@ -84,7 +84,18 @@ def test_actions_in_the_unit_box_come_back_as_weights(make_task, make_random_bar
 def test_a_model_of_another_environment_acts_as_it_says(make_task, make_random_bars):
     env = TradingEnv(make_task(make_random_bars(), position_range=[0.5, 2]))
     model, (observation, _) = PPO("MlpPolicy", env, n_steps=8, batch_size=8), env.reset(seed=0)
-    assert SB3Policy(model).act(observation)[0] == model.predict(observation, deterministic=True)[0]
+    policy = SB3Policy(model, env.action_space)
+    assert policy.act(observation)[0] == model.predict(observation, deterministic=True)[0]
+
+
+def test_a_model_that_comes_from_a_file_acts_in_the_space_it_learned_in(
+    make_task, make_random_bars, tmp_path
+):
+    market = make_task(make_random_bars(), position_range=[0.5, 2])
+    agent, (observation, _) = build(market, "sb3:PPO"), TradingEnv(market).reset(seed=0)
+    agent.model.save(tmp_path / "model.zip")
+    policy = SB3Policy(PPO.load(tmp_path / "model.zip"), TradingEnv(market).action_space)
+    assert policy.act(observation)[0] == agent.policy().act(observation)[0] > 1.0
 
 
 def test_the_same_seed_gives_the_same_weights(task):

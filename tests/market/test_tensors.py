@@ -259,3 +259,12 @@ def test_dates_alone_have_24_hours_each(make_random_bars):
     plain = Market.build({"X": frame}, index, empty, (), 252.0)
     zoned = Market.build({"X": frame}, index, empty, (), 252.0, "America/New_York")
     np.testing.assert_array_equal(plain.years, zoned.years)
+
+
+def test_an_asset_that_never_trades_has_prices_all_the_same():
+    times = pd.bdate_range("2020-01-01", periods=3)
+    frame = pd.DataFrame(dict.fromkeys(("open", "high", "low", "close"), 7.0), index=times)
+    frames = {"X": frame.assign(volume=1.0), "Y": frame.assign(volume=0.0)}
+    market = Market.build(frames, times, np.zeros((3, 0), np.float32), (), 252.0)
+    assert (market.close == 7.0).all()
+    assert market.tradable.tolist() == [[True, False]] * 3
