@@ -9,7 +9,8 @@ One thread, CPU time, medians of five rounds in which the cases take turns. Need
   ledger (positions, fills, costs by part), and `trades`, the table of round trips.
 - A thousand strategies in one asset over 5,000 bars: final equity of each (`sweep_kernel`), and
   with the moments of their returns.
-- 30 assets over 5,000 bars, rebalanced to given weights of post-cost equity on every bar.
+- 30 assets over 5,000 bars, rebalanced to given weights of post-cost equity on every bar. In a row,
+  as in a search, the market stays in the processor's cache; after vectorbt it has to be fetched.
 
 vectorbt's orders are sized by its targetpercent, of the value before costs.
 """
@@ -41,6 +42,7 @@ from drltrade.market.simulator import Rules
 from drltrade.market.terms import Plan, Terms
 
 BARS, STRATEGIES, SWEPT, ASSETS = 1_000_000, 1000, 5000, 30
+IN_A_ROW = 20
 EQUITY = 100_000.0
 COST = 1e-6
 TERMS = Terms(commission=COST, slippage=COST)
@@ -139,10 +141,23 @@ def many_assets() -> dict[str, Work]:
     def theirs() -> Any:
         return peer(market, targets, cash_sharing=True, group_by=True, call_seq="auto")
 
+    def whole() -> Any:
+        return replay(targets, market, range(SWEPT + 1), rules)
+
+    def in_a_row(work: Callable[[], Any]) -> Callable[[], None]:
+        def repeated() -> None:
+            for _ in range(IN_A_ROW):
+                work()
+
+        return repeated
+
     return {
-        "replay_kernel": counted(1, alone),
-        "replay": counted(1, lambda: replay(targets, market, range(SWEPT + 1), rules)),
         "vectorbt": counted(1, theirs),
+        "replay_kernel, after it": counted(1, alone),
+        f"replay_kernel, {IN_A_ROW} in a row": counted(IN_A_ROW, in_a_row(alone)),
+        "vectorbt again": counted(1, theirs),
+        "replay, after it": counted(1, whole),
+        f"replay, {IN_A_ROW} in a row": counted(IN_A_ROW, in_a_row(whole)),
     }
 
 
