@@ -54,7 +54,7 @@ class DiscretePositions:
             if not 0 <= action < len(self.positions):
                 raise IndexError
             orders[0, 0] = self.positions[action]
-        except (IndexError, TypeError):  # below zero, beyond the last, or no integer
+        except (IndexError, TypeError, ValueError):  # beyond either end, or no integer
             raise ValueError(f"action {action!r}: {self._allowed}") from None
 
     def many(self, actions: NDArray[Any], orders: Orders) -> None:
@@ -78,12 +78,12 @@ class ContinuousWeights:
 
     def one(self, action: Any, orders: Orders) -> None:
         """See `Actions`."""
-        self.many(np.asarray(action).reshape(1, -1), orders)
+        self.many(np.atleast_1d(action)[None], orders)
 
     def many(self, actions: NDArray[Any], orders: Orders) -> None:
         """See `Actions`."""
         n = len(self._symbols)
-        if actions.shape[-1] != n:
+        if actions.ndim != 2 or actions.shape[1] != n:
             raise ValueError(f"actions of {actions.shape[-1]} weights; there are {n} assets")
         if actions.dtype.kind not in "fiu":
             raise ValueError(f"{_which(actions, 0)}: a weight is a number; NaN holds")

@@ -127,7 +127,7 @@ class MarketConfig(Settings):
     @field_validator("episode_length")
     @classmethod
     def _some_bars(cls, length: int | tuple[int, int] | None) -> int | tuple[int, int] | None:
-        bounds = length if isinstance(length, tuple) else (length or 1, length or 1)
+        bounds = length if isinstance(length, tuple) else (1 if length is None else length,) * 2
         if not 1 <= bounds[0] <= bounds[1]:
             raise ValueError(f"episode_length = {length}: at least 1, or [shortest, longest]")
         return length
@@ -151,6 +151,13 @@ class TradingConfig(MarketConfig):
         None, gt=0,
         description="actions sell, hold and buy, of so many units, within position_range ([0, 1])",
     )  # fmt: skip
+
+    @field_validator("train_symbols")
+    @classmethod
+    def _each_once(cls, symbols: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        if symbols is not None and not 0 < len(set(symbols)) == len(symbols):
+            raise ValueError(f"{list(symbols)}: at least one, each once")
+        return symbols
 
     @model_validator(mode="after")
     def _one_kind_of_action(self) -> "TradingConfig":

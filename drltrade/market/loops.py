@@ -15,7 +15,7 @@ from drltrade.market.fills import make_fills
 from drltrade.market.holding import make_holding
 from drltrade.market.intrabar import make_intrabar
 from drltrade.market.namespaces import Namespace
-from drltrade.market.orders import SETTLED, UNPAID, Charges, make_orders
+from drltrade.market.orders import SETTLED, UNSETTLED, Charges, make_orders
 from drltrade.market.state import Account, Bar, Step
 from drltrade.market.terms import Plan, Terms
 
@@ -165,8 +165,8 @@ def make_loop_rule(  # noqa: C901 (the branches are the plan's, settled once)
             if absolute(gap) <= SETTLED * equity:
                 break
             after, low, high = refine(after, low, high, gap, 1.0 + slope, False)
-        if gap > UNPAID * equity:
-            after = 0.0
+        if absolute(gap) > UNSETTLED * equity:
+            after = low
         return after, fitting(after, asked, bound, terms)[0]
 
     @jit

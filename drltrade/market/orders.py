@@ -34,8 +34,9 @@ from drltrade.market.terms import ORDER_TOLERANCE, Plan, Terms
 SETTLED = 4e-15
 """The fixed point is found when it is off by no more than this fraction of equity."""
 
-UNPAID = 1e-6
-"""Orders that leave a gap of more than this fraction of equity cannot be paid for by any."""
+UNSETTLED = 1e-9
+"""A gap of more than this fraction of equity after all rounds means that there is no fixed point:
+a fee that falls due with the least of an order jumps over it."""
 
 ROUNDS_LINEAR, ROUNDS = 10, 40
 """Newton steps at most; with impact or a volume limit the curve bends both ways."""
@@ -234,7 +235,8 @@ def make_orders(  # noqa: C901 (its functions, not its branches, are many)
     ) -> Any:  # fmt: skip
         """The equity E' that is left after the orders marked in `sent`, to SETTLED of `equity`.
 
-        Zero where their fees exceed all there is.
+        Where fees jump over it, the most that was found to be affordable; zero where their fees
+        exceed all there is.
 
         Args as in `probe`, and:
             equity: before the orders.
@@ -255,7 +257,7 @@ def make_orders(  # noqa: C901 (its functions, not its branches, are many)
             if settled(done):
                 break
             after, low, high = refine(after, low, high, gap, 1.0 + total(slope), done)
-        return where(gap > UNPAID * equity, 0.0 * equity, after)
+        return where(absolute(gap) > UNSETTLED * equity, low, after)
 
     return Orders(
         charge, paid_for, unit_cost, value_after, fitting, is_order, probe, refine, solve, rounds

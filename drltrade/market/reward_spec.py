@@ -175,7 +175,19 @@ def _make_term(xp: Any, term: Term) -> RewardFunction:
     check = partial(_checked, str(term))
 
     def own(state: State, outcome: Outcome) -> tuple[State, Any]:
-        return state, check(function(outcome), outcome.next_equity)
+        try:
+            reward = function(outcome)
+        except (TypeError, ValueError, RuntimeError) as error:
+            given = (
+                "plain numbers"
+                if isinstance(outcome.equity, float)
+                else (f"arrays or tensors of {len(outcome.equity)} accounts")
+            )
+            raise ConfigError(
+                f"reward {str(term)!r} fails, given an Outcome of {given}: "
+                f"{type(error).__name__}: {error}"
+            ) from error
+        return state, check(reward, outcome.next_equity)
 
     return RewardFunction((), own)
 

@@ -330,3 +330,29 @@ def test_a_period_that_a_training_instrument_lacks():
     config = task.config.model_copy(update={"symbol": "X", "train_symbols": ("X", "Y")})
     with pytest.raises(ConfigError, match=r"2020-01-01 .. 2020-01-07 holds 0 usable bars of Y"):
         TradingEnv(Task.build(config, bars=bars))
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"episode_length": 0}, "episode_length = 0: at least 1"),
+        ({"train_symbols": []}, r"\[\]: at least one, each once"),
+        ({"train_symbols": ["AAPL", "AAPL"]}, "at least one, each once"),
+    ],
+)
+def test_lengths_and_symbols_that_say_nothing_are_refused(settings, message):
+    with pytest.raises(ConfigError, match=message):
+        gymnasium.make("drltrade/Trading-v0", data="us5", **settings)
+
+
+def test_a_reward_for_plain_numbers_says_what_many_environments_give_it():
+    def up(outcome):
+        return 1.0 if outcome.next_equity > outcome.equity else -1.0
+
+    single = TradingEnv(reward=up, positions=[0, 1])
+    single.reset(seed=0)
+    assert single.step(0)[1] == -1.0
+    envs = MarketVectorEnv(TradingEnv, 2, reward=up, positions=[0, 1])
+    envs.reset(seed=0)
+    with pytest.raises(ConfigError, match=r"fails, given an Outcome of arrays or tensors of 2"):
+        envs.step(np.array([0, 0]))

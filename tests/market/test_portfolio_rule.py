@@ -363,3 +363,20 @@ def test_interest_of_many_assets():
     assert float(step.financing) == pytest.approx(0.6 * 0.3 * 0.1 * EQUITY)
     assert float(step.interest) == pytest.approx(0.0)
     assert math.isclose(float(step.equity), EQUITY - costs(step))
+
+
+@pytest.mark.parametrize("weight", [0.1, 0.5, 1.0])
+def test_a_fee_that_takes_the_room_for_an_order_keeps_it_from_being_sent(weight):
+    # 99.9% are held. A fee of 1.7% leaves less than no room, so there is no order of any size.
+    held = holding(np.array([0.999, 0.0, 0.0, 0.0]))
+    terms = Terms(fixed=np.full(ASSETS, 0.017 * EQUITY), gross_limit=1.0)
+    step = fill(held, [np.nan, weight, np.nan, np.nan], terms)
+    assert not step.traded.any()
+    assert (float(step.equity), costs(step)) == (pytest.approx(EQUITY), 0.0)
+    # Where the other is sold too, there is room, for both fees.
+    step = fill(held, [0.0, weight, np.nan, np.nan], terms)
+    left = EQUITY * (1 - 2 * 0.017)
+    np.testing.assert_allclose(
+        step.account.units * PRICES, [0.0, weight * left, 0.0, 0.0], rtol=1e-12, atol=1e-6
+    )
+    assert float(step.account.cash) == pytest.approx((1 - weight) * left, rel=1e-9, abs=1e-6)
