@@ -9,8 +9,7 @@ import torch
 from drltrade.agents.agent import Policy, PriceTakerPolicy
 from drltrade.backtest.ledger import Floats, Ledger, Ruin
 from drltrade.envs.observations import windows
-from drltrade.envs.portfolio import PortfolioEnv
-from drltrade.envs.trading import TradingEnv
+from drltrade.envs.single import MarketEnv
 from drltrade.market.paths import BLOCKS, COLUMNS, make_room, replay_kernel, width_of
 from drltrade.market.simulator import Rules
 from drltrade.market.standing import account_features
@@ -26,7 +25,7 @@ def hold(steps: int, assets: int) -> Floats:
     return np.concatenate((np.full((steps, assets), np.nan), np.zeros((steps, assets))), axis=1)
 
 
-def decide(policy: Policy, env: TradingEnv | PortfolioEnv) -> tuple[Floats, float]:
+def decide(policy: Policy, env: MarketEnv) -> tuple[Floats, float]:
     """Play one episode of `env`, greedily.
 
     Returns:

@@ -97,10 +97,6 @@ class MarketConfig(Settings):
         "uniform", description="random starts: anywhere, or block by block of the period in turn"
     )
 
-    def rules(self, symbols: tuple[str, ...], delistings: bool = False) -> Rules:
-        """What an account is played by."""
-        raise NotImplementedError
-
     @field_validator("features")
     @classmethod
     def _known(cls, declared: tuple[str, ...]) -> tuple[str, ...]:

@@ -1,20 +1,10 @@
 """`drltrade/Portfolio-v0`: one account, many assets, one decision a bar."""
 
-from typing import Any, SupportsFloat
-
-import gymnasium
-import numpy as np
-from gymnasium import spaces
-
-from drltrade.envs.actions import make_actions
 from drltrade.envs.config import PortfolioConfig
-from drltrade.envs.observations import Observation
-from drltrade.envs.task import Task
-from drltrade.envs.trading import make_episode, prepared
-from drltrade.market.terms import OBSERVED_BOUND
+from drltrade.envs.single import MarketEnv
 
 
-class PortfolioEnv(gymnasium.Env[Observation, Any]):
+class PortfolioEnv(MarketEnv):
     """Hold many assets in one account, bar by bar.
 
     **Action.** `Box` of shape (N,): the target weight of each asset, in [-gross_limit, gross_limit]
@@ -39,36 +29,4 @@ class PortfolioEnv(gymnasium.Env[Observation, Any]):
         ConfigError: a key or value is wrong. DataError: the price file is.
     """
 
-    metadata: dict[str, Any] = {"render_modes": []}  # noqa: RUF012 (Gymnasium's own form)
-
-    def __init__(
-        self, task: Task | None = None, *, render_mode: None = None, **settings: Any
-    ) -> None:
-        self.task, self.config = prepared(PortfolioConfig, "drltrade/Portfolio-v0", task, settings)
-        self.render_mode = render_mode
-        self.episode = make_episode(self.task, self.config)
-        self.actions = make_actions(self.config, self.task.market.symbols)
-        self.action_space: spaces.Space[Any] = self.actions.space
-        self.observation_space = spaces.Box(
-            -OBSERVED_BOUND, OBSERVED_BOUND, (self.episode.size,), np.float32
-        )
-
-    def reset(
-        self, *, seed: int | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[Observation, dict[str, Any]]:
-        """Start an episode with a fresh account; see `gymnasium.Env.reset`."""
-        super().reset(seed=seed)
-        return self.episode.start(self.np_random, options)
-
-    def step(self, action: Any) -> tuple[Observation, SupportsFloat, bool, bool, dict[str, Any]]:
-        """Decide at this bar's close, go to the close of the next; see `gymnasium.Env.step`.
-
-        Raises:
-            ValueError: the action lies outside the space; names it, the bar and what is allowed.
-            ConfigError: the episode is over, or none has begun.
-        """
-        try:
-            self.actions.one(action, self.episode.orders)
-        except ValueError as error:
-            raise self.episode.refused(error) from None
-        return self.episode.play()
+    preset, id = PortfolioConfig, "drltrade/Portfolio-v0"

@@ -19,6 +19,7 @@ from torch import Tensor
 from drltrade.envs.actions import Actions
 from drltrade.envs.observations import windows
 from drltrade.envs.portfolio import PortfolioEnv
+from drltrade.envs.single import MarketEnv
 from drltrade.envs.task import Task
 from drltrade.envs.trading import TradingEnv
 from drltrade.errors import ConfigError, DeviceError
@@ -58,7 +59,7 @@ class MarketVectorEnv(VectorEnv[Any, Any, Any]):
 
     def __init__(
         self,
-        single: type[TradingEnv] | type[PortfolioEnv],
+        single: type[MarketEnv],
         num_envs: int = 1,
         task: Task | None = None,
         *,

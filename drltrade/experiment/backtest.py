@@ -18,9 +18,8 @@ from drltrade.backtest.ledger import Ledger
 from drltrade.backtest.trades import trades
 from drltrade.envs.config import PeriodName, PortfolioConfig, TradingConfig, parse_env
 from drltrade.envs.make import face
-from drltrade.envs.portfolio import PortfolioEnv
+from drltrade.envs.single import MarketEnv
 from drltrade.envs.task import Task
-from drltrade.envs.trading import TradingEnv
 from drltrade.errors import ConfigError, DataError
 from drltrade.evaluation.metrics import metrics
 from drltrade.experiment.presets import merge, resolve_env
@@ -147,7 +146,7 @@ def _policy(subject: Any, space: spaces.Space[Any]) -> Policy:
     return policy
 
 
-def _whole(task: Task, period: PeriodName) -> TradingEnv | PortfolioEnv:
+def _whole(task: Task, period: PeriodName) -> MarketEnv:
     """An environment that plays all of a period, the train period too."""
     task = unrewarded(task)
     config = task.config.model_copy(update={"episode_length": None, "period": period})

@@ -11,9 +11,8 @@ from drltrade.agents.registry import config_model, parse_agent
 from drltrade.agents.sb3 import PREFIX
 from drltrade.envs.config import PortfolioConfig, TradingConfig, parse_env
 from drltrade.envs.make import face
-from drltrade.envs.portfolio import PortfolioEnv
+from drltrade.envs.single import MarketEnv
 from drltrade.envs.task import Task
-from drltrade.envs.trading import TradingEnv
 from drltrade.envs.vector import MarketVectorEnv
 from drltrade.errors import ConfigError, suggestion
 from drltrade.market.reward_spec import parse_reward
@@ -198,7 +197,7 @@ def agent_from_dict(values: Mapping[str, Any], where: str) -> AgentPreset:
     return AgentPreset(description, algorithm, training)
 
 
-def make_env(preset: str = "sp500-daily", **overrides: Any) -> TradingEnv | PortfolioEnv:
+def make_env(preset: str = "sp500-daily", **overrides: Any) -> MarketEnv:
     """The environment of a preset; `overrides` are its keys, `period="test"` among them."""
     task = Task.build(resolve_env(preset, overrides))
     return face(task)(task)

@@ -101,6 +101,19 @@ def terms_reader() -> Any:
 
 
 @cache
+def row_reader() -> Any:
+    """`read(row) -> Bar` of numbers, from the tape of one asset."""
+
+    @compiler()
+    def read(row: Any) -> Bar:
+        return Bar(
+            row[0], row[1], row[2], row[9], row[3], row[4], row[5], row[6], row[7], row[8] > 0.0
+        )
+
+    return read
+
+
+@cache
 def bar_reader() -> Any:
     """`read(row, assets) -> Bar` of arrays [N], views of a row of the tape."""
 

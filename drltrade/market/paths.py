@@ -14,6 +14,7 @@ from drltrade.market.kernels import (
     compiled_rule,
     compiler,
     panel_terms,
+    row_reader,
     scratch_reader,
     terms_reader,
 )
@@ -93,6 +94,7 @@ def _writer(plan: Plan) -> Any:
 
 def _replay_one(plan: Plan) -> Any:
     step, read, write = compiled_rule(_lean(plan)), terms_reader(), _writer(plan)
+    bar_at = row_reader()
 
     @kernel(plan)
     def replay(
@@ -101,11 +103,7 @@ def _replay_one(plan: Plan) -> Any:
     ) -> int:  # fmt: skip
         prices, account, closed = read(terms, 0), Account(columns[0, 0], 0.0, 0.0, 0.0, 0.0), 0
         for t in range(targets.shape[0]):
-            row = tape[t]
-            bar = Bar(
-                row[0], row[1], row[2], row[9], row[3], row[4], row[5], row[6], row[7],
-                row[8] > 0.0,
-            )  # fmt: skip
+            bar = bar_at(tape[t])
             done = step(account, targets[t, 0], amounts[t, 0], bar, floor, prices)
             account = done.account
             write(columns, t + 1, done, floor)
@@ -187,6 +185,7 @@ def sweep_kernel(plan: Plan, statistics: bool = False) -> Any:
     """
     step, read, brackets = compiled_rule(_lean(plan)), terms_reader(), plan.brackets
     impact, carried = plan.impact != "none", plan.volume_limit == "carry"
+    bar_at = row_reader()
 
     @compiler()
     def carry_on(
@@ -220,11 +219,7 @@ def sweep_kernel(plan: Plan, statistics: bool = False) -> Any:
             room[0][s], room[1][s], room[2][s], room[3][s], room[4][s] = cash, 0.0, 0.0, 0.0, 0.0
             summary[0, s] = cash
         for t in range(targets.shape[0]):
-            row = tape[t]
-            bar = Bar(
-                row[0], row[1], row[2], row[9], row[3], row[4], row[5], row[6], row[7],
-                row[8] > 0.0,
-            )  # fmt: skip
+            bar = bar_at(tape[t])
             carry_on(
                 targets[t], bar, prices, floor, room[0], summary[0], room[1], room[2], room[3],
                 room[4], summary[1], summary[2],

@@ -13,48 +13,22 @@ from stable_baselines3 import DQN, PPO
 from stable_baselines3.common.evaluation import evaluate_policy
 from stable_baselines3.common.monitor import Monitor
 from stable_baselines3.common.vec_env import VecNormalize
+from wild_markets import MARKETS, wild_task
 
-from drltrade.data.bars import Bars
-from drltrade.envs.config import PortfolioConfig
 from drltrade.envs.make import face
 from drltrade.envs.sb3 import MarketVecEnv, market_actions, shown_space
 from drltrade.envs.task import Task
 from drltrade.envs.vector import MarketVectorEnv
 from drltrade.errors import ConfigError
 
-PRICES = {
-    "costs": {"commission_bps": 5, "slippage_bps": 3, "fixed_fee": 2, "borrow_rate": 0.05},
-    "bracket": {"stop_loss": 0.03},
-}
-"""As in test_vector_env, so that numba compiles one plan for each kind of order."""
-ACTIONS = {
-    "positions": {"positions": (-1.5, 0.0, 0.5, 2.0)},
-    "range": {"position_range": (-3.0, 4.0)},
-    "units": {"order_units": 700.0},
-}
 N = 4
 
 
 @pytest.fixture(scope="module")
 def make(make_task, make_random_bars):
-    """`of(market)`: so wild that accounts are ruined; episodes of 3 to 9 bars."""
-
     @cache
     def of(market: str) -> Task:
-        if market != "portfolio":
-            return make_task(
-                make_random_bars(1, 300, 0.8), episode_length=(3, 9), **ACTIONS[market], **PRICES
-            )
-        frames = {s: make_random_bars(seed, 200, 0.8).frame("X") for seed, s in enumerate("ABC")}
-        days = frames["A"].index.date
-        spans = {"train": (0, 119), "validation": (120, 159), "test": (160, 199)}
-        config = PortfolioConfig(
-            data="synthetic",
-            periods={name: (days[first], days[last]) for name, (first, last) in spans.items()},
-            features=("log_return(1)",), window=3, long_only=True, episode_length=(3, 9), **PRICES,
-        )  # fmt: skip
-        bars = Bars(frames, None, "1d", "synthetic", "0" * 64, "as published")
-        return Task.build(config, bars=bars)
+        return wild_task(market, make_task, make_random_bars, long_only=True)
 
     return of
 
@@ -63,7 +37,7 @@ def batch(task, n=N, scale=1.0, **settings) -> MarketVecEnv:
     return MarketVecEnv(MarketVectorEnv(face(task), n, task, **settings), scale)
 
 
-@pytest.mark.parametrize("market", [*ACTIONS, "portfolio"])
+@pytest.mark.parametrize("market", MARKETS)
 def test_it_steps_as_single_environments_do(make, market):
     task, rng = make(market), np.random.default_rng(3)
     envs = batch(task, scale=0.5)

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 import torch
 from gymnasium.utils.env_checker import check_env
+from small_markets import play
 from stable_baselines3.common.env_checker import check_env as check_env_for_sb3
 
 import drltrade
@@ -19,17 +20,6 @@ ID = "drltrade/Trading-v0"
 INFO = ("time", "equity", "cash", "holdings", "weights", "costs", "fills")
 DISCRETE = {"positions": [-1, 0, 1]}
 CONTINUOUS = {"position_range": [-1, 1]}
-
-
-def play(env, actions, **reset):
-    """[(observation, reward, terminated, truncated, info)], the reset's first with reward 0."""
-    observation, info = env.reset(**reset)
-    path = [(observation, 0.0, False, False, info)]
-    for action in actions:
-        path.append(env.step(action))
-        if path[-1][2] or path[-1][3]:
-            break
-    return path
 
 
 def random_actions(env, count, seed=0):

@@ -8,10 +8,9 @@ import numpy as np
 import pytest
 import torch
 from gymnasium.vector import AutoresetMode
+from wild_markets import MARKETS, PRICES, wild_task
 
 import drltrade
-from drltrade.data.bars import Bars
-from drltrade.envs.config import PortfolioConfig
 from drltrade.envs.make import face
 from drltrade.envs.portfolio import PortfolioEnv
 from drltrade.envs.task import Task
@@ -20,45 +19,15 @@ from drltrade.envs.vector import MarketVectorEnv
 from drltrade.errors import ConfigError, DeviceError
 
 TRADING, PORTFOLIO = "drltrade/Trading-v0", "drltrade/Portfolio-v0"
-PRICES = {
-    "costs": {"commission_bps": 5, "slippage_bps": 3, "fixed_fee": 2, "borrow_rate": 0.05},
-    "bracket": {"stop_loss": 0.03},
-}
-"""The same everywhere, so that numba compiles one plan for each kind of order."""
-ACTIONS = {
-    "positions": {"positions": (-1.5, 0.0, 0.5, 2.0)},
-    "range": {"position_range": (-3.0, 4.0)},
-    "units": {"order_units": 700.0},
-}
-MARKETS = (*ACTIONS, "portfolio")
 MODES = tuple(AutoresetMode)
 N = 5
 
 
 @pytest.fixture(scope="module")
 def make(make_task, make_random_bars):
-    """`of(market)`: so wild that accounts are ruined; episodes of 3 to 9 bars."""
-
-    def portfolio() -> Task:
-        frames = {s: make_random_bars(seed, 200, 0.8).frame("X") for seed, s in enumerate("ABC")}
-        days = frames["A"].index.date
-        spans = {"train": (0, 119), "validation": (120, 159), "test": (160, 199)}
-        config = PortfolioConfig(
-            data="synthetic",
-            periods={name: (days[first], days[last]) for name, (first, last) in spans.items()},
-            features=("log_return(1)",), window=3, gross_limit=4.0, episode_length=(3, 9),
-            **PRICES,
-        )  # fmt: skip
-        bars = Bars(frames, None, "1d", "synthetic", "0" * 64, "as published")
-        return Task.build(config, bars=bars)
-
     @cache
     def of(market: str) -> Task:
-        if market == "portfolio":
-            return portfolio()
-        return make_task(
-            make_random_bars(1, 300, 0.8), episode_length=(3, 9), **ACTIONS[market], **PRICES
-        )
+        return wild_task(market, make_task, make_random_bars, gross_limit=4.0)
 
     return of
 

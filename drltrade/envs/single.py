@@ -1,0 +1,98 @@
+"""What the single environments share: `drltrade/Trading-v0` and `drltrade/Portfolio-v0`."""
+
+from typing import Any, ClassVar, SupportsFloat
+
+import gymnasium
+import numpy as np
+from gymnasium import spaces
+
+from drltrade.envs.actions import make_actions
+from drltrade.envs.config import MarketConfig, PortfolioConfig, TradingConfig
+from drltrade.envs.episode import Episode
+from drltrade.envs.observations import Observation
+from drltrade.envs.task import Task
+from drltrade.errors import ConfigError
+from drltrade.market.reward_spec import parse_reward
+from drltrade.market.terms import OBSERVED_BOUND
+from drltrade.settings import parse
+
+SHARED = {"period", "episode_length"}
+"""What may be given beside a prepared task."""
+
+
+class MarketEnv(gymnasium.Env[Observation, Any]):
+    """One account, one decision a bar."""
+
+    preset: ClassVar[type[TradingConfig] | type[PortfolioConfig]]
+    """Whose keys are the keyword arguments."""
+    id: ClassVar[str]
+    """Under which Gymnasium knows it."""
+
+    metadata: dict[str, Any] = {"render_modes": []}  # noqa: RUF012 (Gymnasium's own form)
+
+    def __init__(
+        self, task: Task | None = None, *, render_mode: None = None, **settings: Any
+    ) -> None:
+        self.task, self.config = _prepared(self.preset, self.id, task, settings)
+        self.render_mode = render_mode
+        self.episode = _episode(self.task, self.config)
+        self.actions = make_actions(self.config, self.task.market.symbols)
+        self.action_space: spaces.Space[Any] = self.actions.space
+        self.observation_space = spaces.Box(
+            -OBSERVED_BOUND, OBSERVED_BOUND, (self.episode.size,), np.float32
+        )
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Observation, dict[str, Any]]:
+        """Start an episode with a fresh account; see `gymnasium.Env.reset`."""
+        super().reset(seed=seed)
+        return self.episode.start(self.np_random, options)
+
+    def step(self, action: Any) -> tuple[Observation, SupportsFloat, bool, bool, dict[str, Any]]:
+        """Decide at this bar's close, go to the close of the next; see `gymnasium.Env.step`.
+
+        Raises:
+            ValueError: the action lies outside the space; names it, the bar and what is allowed.
+            ConfigError: the episode is over, or none has begun.
+        """
+        try:
+            self.actions.one(action, self.episode.orders)
+        except ValueError as error:
+            raise self.episode.refused(error) from None
+        return self.episode.play()
+
+
+def _prepared(
+    model: type[Any], where: str, task: Task | None, settings: dict[str, Any]
+) -> tuple[Task, Any]:
+    """(task, its settings) of an environment made from a shared task or from settings alone."""
+    if task is None:
+        task = Task.build(_parse(model, settings, where))
+        return task, task.config
+    if odd := set(settings) - SHARED:
+        raise ConfigError(
+            f"{where}: a prepared task settles everything but period and episode_length; "
+            f"found {', '.join(sorted(odd))}"
+        )
+    if not isinstance(task.config, model):
+        raise ConfigError(f"{where}: the prepared task is a {type(task.config).__name__}'s")
+    values = {key: getattr(task.config, key) for key in SHARED} | settings
+    shared = parse(model, values, where)
+    return task, task.config.model_copy(update={key: getattr(shared, key) for key in values})
+
+
+def _parse(model: type[Any], settings: dict[str, Any], where: str) -> Any:
+    """As `settings.parse`; a reward may be a Python function here, which no file can say."""
+    reward = settings.get("reward")
+    if reward is None or isinstance(reward, str):
+        return parse(model, settings, where)
+    parse_reward(reward)
+    config = parse(model, {k: v for k, v in settings.items() if k != "reward"}, where)
+    return config.model_copy(update={"reward": reward})
+
+
+def _episode(task: Task, config: MarketConfig) -> Episode:
+    """Random parts of the train period; any other period as a whole."""
+    whole = config.period != "train"
+    return Episode(task, config.period, None if whole else config.episode_length)
