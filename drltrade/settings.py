@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -39,9 +39,10 @@ def _plain(value: Any) -> Any:
 
 def _explain(model: type[BaseModel], problem: Any) -> str:
     path = [str(part) for part in problem["loc"]]
+    model, path = _descend(model, path)
     key = ".".join(path)
     if problem["type"] == "extra_forbidden":
-        allowed = _keys_beside(model, path)
+        allowed = sorted(model.model_fields)
         hint = suggestion(path[-1], allowed)
         return f"key {key!r} is unknown{hint} (allowed: {', '.join(allowed)})"
     if problem["type"] == "missing":
@@ -52,12 +53,33 @@ def _explain(model: type[BaseModel], problem: Any) -> str:
     return f"key {key!r} = {problem['input']!r}: {message[:1].lower()}{message[1:]}"
 
 
-def _keys_beside(model: type[BaseModel], path: list[str]) -> list[str]:
-    """The keys that are allowed where the last part of `path` stands."""
-    for part in path[:-1]:
-        field = model.model_fields.get(part)
-        inner = field.annotation if field else None
-        if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
-            break
-        model = inner
-    return sorted(model.model_fields)
+def _descend(model: type[BaseModel], path: list[str]) -> tuple[type[BaseModel], list[str]]:
+    """(the model where the last part of `path` stands, the path as a preset would write it).
+
+    Where a table may be one of several models, pydantic puts the chosen one's tag into the path.
+    """
+    written, rest = path[:1], path[1:]
+    while rest:
+        field = model.model_fields.get(written[-1])
+        inner = _models(field.annotation) if field else []
+        if not inner:
+            return model, written + rest
+        tagged = [each for each in inner if rest[0] in _tags(each)]
+        if len(inner) > 1 and tagged:
+            inner, rest = tagged, rest[1:]
+        model = inner[0]
+        written, rest = written + rest[:1], rest[1:]
+    return model, written
+
+
+def _models(annotation: Any) -> list[type[BaseModel]]:
+    """The models that an annotation allows."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [model for part in get_args(annotation) for model in _models(part)]
+
+
+def _tags(model: type[BaseModel]) -> tuple[Any, ...]:
+    """What tells a model from the others that may stand in its place."""
+    kind = model.model_fields.get("kind")
+    return get_args(kind.annotation) if kind else ()

@@ -12,6 +12,7 @@ from drltrade.features.table import parse_feature
 from drltrade.market.costs import MOST_LEVERAGE, Bracket, Costs, Margin, market_rules
 from drltrade.market.reward_spec import parse_reward
 from drltrade.market.simulator import Rules, Starts
+from drltrade.market.synthetic import Synthetic
 from drltrade.market.terms import Fill
 from drltrade.settings import Settings, parse
 
@@ -133,6 +134,9 @@ class TradingConfig(MarketConfig):
     """A market for one account in one asset."""
 
     kind: Literal["trading"] = "trading"
+    synthetic: Synthetic | None = Field(
+        None, description="a market made by a random process, in place of data and periods"
+    )
     symbol: str | None = Field(None, description="which of the data's symbols; None: its only one")
     train_symbols: tuple[str, ...] | None = Field(
         None, description="symbols to train on, one an episode; None: symbol alone"
@@ -154,6 +158,19 @@ class TradingConfig(MarketConfig):
         if symbols is not None and not 0 < len(set(symbols)) == len(symbols):
             raise ValueError(f"{list(symbols)}: at least one, each once")
         return symbols
+
+    @model_validator(mode="after")
+    def _one_source(self) -> "TradingConfig":
+        if self.synthetic is None:
+            return self
+        # A preset that was written down in full holds the default, too.
+        if self.data != type(self).model_fields["data"].default:
+            raise ValueError(f"set either data ({self.data!r}) or synthetic, not both")
+        if self.symbol is not None or self.train_symbols is not None:
+            raise ValueError("symbol and train_symbols belong to data; synthetic has one symbol")
+        if self.period == "all":
+            raise ValueError("period = 'all': the paths of synthetic do not follow one another")
+        return self
 
     @model_validator(mode="after")
     def _one_kind_of_action(self) -> "TradingConfig":

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from drltrade.data.bars import COLUMNS, Bars, check_frame
 from drltrade.data.catalog import load_bars
 from drltrade.envs.config import MarketConfig, PeriodName, PortfolioConfig, TradingConfig
+from drltrade.envs.synthetic import hash_of, source_of, synthetic_market
 from drltrade.errors import ConfigError, DataError
 from drltrade.features.scaling import Scaler
 from drltrade.features.table import feature_table
@@ -32,7 +33,7 @@ class Task:
     source: str
     """Where the bars came from."""
     sha256: str
-    """Of the file the bars came from."""
+    """Of the file the bars came from; of a synthetic market, of its keys."""
 
     @staticmethod
     def build(
@@ -52,6 +53,14 @@ class Task:
             ConfigError, DataError: see the modules called. Bars that are handed in are checked as
                 those of a file are; an error about them names symbol, time and column.
         """
+        if isinstance(config, TradingConfig) and config.synthetic is not None:
+            if bars is not None:
+                raise ConfigError(
+                    "bars are handed in, and the preset sets synthetic: leave one out"
+                )
+            process = config.synthetic
+            market, scaler = synthetic_market(process, config.features, scaler)
+            return Task(config, market, scaler, source_of(process), hash_of(process))
         given, bars = bars is not None, bars or load_bars(config.data)
         symbols = _symbols(config, bars)
         frames = {symbol: bars.frame(symbol) for symbol in symbols}
@@ -108,11 +117,18 @@ class Task:
         return self.config.rules(self.market.symbols, bool(self.market.ended.any()))
 
     def rows(self, period: PeriodName) -> range:
-        """The bars of a period at whose close a decision can be made, plus the last."""
+        """The bars of a period at whose close a decision can be made, plus the last.
+
+        Of a synthetic market's train period: those of its first path, see `spans`.
+        """
+        if self._synthetic:
+            return self._paths(period)[0]
         return self.market.period(*self.config.periods.span(period), self.config.window - 1)
 
     def spans(self, period: PeriodName) -> tuple[range, ...]:
         """The rows that episodes of a period are drawn from: several instruments' in training."""
+        if self._synthetic:
+            return self._paths(period)
         config = self.config
         if period != "train" or isinstance(config, PortfolioConfig) or not config.train_symbols:
             return (self.rows(period),)
@@ -122,6 +138,27 @@ class Task:
         dates, history = self.config.periods.span(period), self.config.window - 1
         return tuple(self.market.period(*dates, history, number) for number in numbers)
 
+    @property
+    def _synthetic(self) -> bool:
+        return isinstance(self.config, TradingConfig) and self.config.synthetic is not None
+
+    def _paths(self, period: PeriodName) -> tuple[range, ...]:
+        """The rows of a synthetic market's paths in a period."""
+        paths = {"train": slice(-2), "validation": slice(-2, -1), "test": slice(-1, None)}
+        if period not in paths:
+            raise ConfigError(
+                f"period {period!r}: the paths of a synthetic market do not follow one another "
+                f"(allowed: {', '.join(paths)})"
+            )
+        history = self.config.window - 1
+        spans = [range(s[0] + history, s[-1] + 1) for s in self.market.spans[paths[period]]]
+        if min(map(len, spans)) < 2:
+            raise ConfigError(
+                f"window = {self.config.window}: a path of the {period} period holds fewer than 2 "
+                "bars beyond it"
+            )
+        return tuple(spans)
+
     def simulator(
         self,
         n_envs: int,
@@ -130,12 +167,17 @@ class Task:
         period: PeriodName = "train",
         episode_length: int | tuple[int, int] | None = None,
         detailed: bool = True,
+        lead: int = 0,
     ) -> Simulator:
-        """A batch of accounts on the device of `generator`; see `Simulator`."""
+        """A batch of accounts on the device of `generator`; see `Simulator`.
+
+        No decision is made in the first `lead` bars of a span.
+        """
+        spans = [span[min(lead, len(span) - 2) :] for span in self.spans(period)]
         return Simulator(
             self.market,
             self.rules,
-            spans=self.spans(period),
+            spans=spans,
             n_envs=n_envs,
             episode_length=episode_length,
             device=generator.device,

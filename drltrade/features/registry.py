@@ -92,6 +92,16 @@ def _volume_zscore(frame: pd.DataFrame, n: int) -> tuple[Floats]:
     return (indicators.rolling_zscore(np.log1p(frame["volume"].to_numpy(np.float64)), n),)
 
 
+def _signal(frame: pd.DataFrame, k: int) -> tuple[Floats]:
+    if f"signal_{k}" not in frame:
+        there = [str(name) for name in frame if str(name).startswith("signal_")]
+        raise DataError(
+            f"features: signal({k}) reads the column signal_{k}, which these bars lack (signals "
+            f"they have: {', '.join(there) or 'none'}); only synthetic markets have such columns"
+        )
+    return (frame[f"signal_{k}"].to_numpy(np.float64),)
+
+
 def _weekday(frame: pd.DataFrame) -> tuple[Floats, Floats]:
     return _on_a_circle(_times(frame).day_of_week.to_numpy(), 7)
 
@@ -154,6 +164,12 @@ FEATURES: dict[str, FeatureKind] = {
     ),
     "volume_zscore": FeatureKind(
         "z-score of log(1 + volume)", (Parameter("n", 20, 2),), _volume_zscore, lambda n: n - 1
+    ),
+    "signal": FeatureKind(
+        "what a synthetic market says of its next return: the bars' column signal_k",
+        (Parameter("k", 1, 1),),
+        _signal,
+        lambda k: 0,
     ),
     "weekday": FeatureKind(
         "day of the week, on a circle", (), _weekday, lambda: 0, columns=("sin", "cos")

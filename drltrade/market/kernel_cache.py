@@ -29,7 +29,7 @@ def kernel(*settled_by: Any) -> Callable[[Callable[..., Any]], Any]:
 
     def compiled(function: Callable[..., Any]) -> Any:
         dispatcher: Any = compiler()(function)
-        dispatcher._cache = _OnDisk(f"{function.__qualname__} {settled_by!r}")
+        dispatcher._cache = _OnDisk(f"{function.__qualname__} {settled_by!r}", _source(function))
         return dispatcher
 
     return compiled
@@ -38,8 +38,8 @@ def kernel(*settled_by: Any) -> Callable[[Callable[..., Any]], Any]:
 class _OnDisk:
     """What numba asks of a cache: one file for each function and its argument types."""
 
-    def __init__(self, name: str) -> None:
-        self._name = name
+    def __init__(self, name: str, source: str) -> None:
+        self._name = f"{name} {source}"
 
     @property
     def cache_path(self) -> str:
@@ -70,6 +70,12 @@ class _OnDisk:
     def _file(self, signature: Any, codegen: Any) -> Path:
         key = f"{self._name} {signature} {codegen.magic_tuple()} {_sources()}"
         return _folder() / f"{hashlib.sha256(key.encode()).hexdigest()}.kernel"
+
+
+def _source(function: Callable[..., Any]) -> str:
+    """A digest of the file that a kernel stands in, if it stands in one."""
+    file = Path(function.__code__.co_filename)
+    return hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else ""
 
 
 @cache

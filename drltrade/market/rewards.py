@@ -14,6 +14,8 @@ Sources
   Sharpe and downside deviation ratios.
 - Rockafellar and Uryasev 2000, "Optimization of conditional value-at-risk", Journal of Risk 2(3);
   Chow and Ghavamzadeh 2014, "Algorithms for CVaR optimization in MDPs", NIPS 27.
+- Garleanu and Pedersen 2013, "Dynamic trading with predictable returns and transaction costs",
+  Journal of Finance 68(6): a price for squared positions.
 - Ritter 2017, "Machine learning for trading", Risk 30(10): mean-variance utility as a reward.
 """
 
@@ -171,6 +173,10 @@ def _cost(xp: Any, state: State, outcome: Outcome) -> tuple[State, Any]:
     return state, -outcome.cost / outcome.equity
 
 
+def _squared_exposure(xp: Any, state: State, outcome: Outcome) -> tuple[State, Any]:
+    return state, -0.5 * outcome.exposure * outcome.exposure
+
+
 class Argument(NamedTuple):
     """A number in the parentheses of a declared term."""
 
@@ -235,4 +241,9 @@ REWARDS: dict[str, RewardKind] = {
     ),
     "turnover": RewardKind("minus the value traded / equity: a penalty", _turnover),
     "cost": RewardKind("minus the costs paid / equity: a penalty", _cost),
+    "squared_exposure": RewardKind(
+        "minus half the square of gross value held / equity: a penalty, the expected one of "
+        "mean_variance where volatility is constant (Garleanu and Pedersen 2013)",
+        _squared_exposure,
+    ),
 }

@@ -166,6 +166,24 @@ class Simulator:
             torch.full_like(self.equity, number) for number in self._reward.initial
         )
 
+    def place(self, t: Tensor, weights: Tensor) -> None:
+        """Begin a step of every account where one asks for it, instead of where an episode leads.
+
+        Args:
+            t: [n] rows at whose close the accounts stand; not the last of a span.
+            weights: [n, N] of the initial equity, held since that close.
+        """
+        self.t, self.left = t.clone(), torch.ones_like(t)
+        close = self._tape.index_select(0, t)[:, self.assets : 2 * self.assets]
+        weights = weights.to(torch.float64)
+        equity = self.rules.initial_equity
+        self.state = self._fresh.repeat(self.n_envs, 1)
+        self.state[:, 0] = equity * (1.0 - weights.sum(1))
+        held = weights != 0.0
+        self._block(0)[:] = equity * weights / close
+        self._block(1)[:] = torch.where(held, close, 0.0)
+        self._block(2)[:] = held.double()
+
     def _draw(self) -> tuple[Tensor, Tensor]:
         """(first rows, lengths) of n episodes, [n] each."""
         n, options = self.n_envs, {"generator": self.generator, "device": self.device}

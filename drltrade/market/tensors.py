@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -51,6 +51,8 @@ class Market:
     """Their symbols."""
     zone: str | None = None
     """Of the labels, which name local times; None: not stated, and every day has 24 hours."""
+    signals: Floats = field(default_factory=lambda: np.empty((0, 0)))
+    """[T, K] what a synthetic market says of its next return, as drawn; real ones have K = 0."""
 
     @staticmethod
     def build(
@@ -60,6 +62,7 @@ class Market:
         columns: Sequence[str],
         periods_per_year: float,
         zone: str | None = None,
+        signals: Floats | None = None,
     ) -> "Market":
         """Align bars with times.
 
@@ -71,6 +74,7 @@ class Market:
             columns: their names.
             periods_per_year: bars a year.
             zone: IANA name of the labels' time zone, if it is known.
+            signals: [T, K] of a synthetic market.
         """
         fields = {name: [] for name in ("open", "high", "low", "close", "volume")}  # type: ignore[var-annotated]
         tradable, ended = [], []
@@ -102,6 +106,7 @@ class Market:
             columns=tuple(columns),
             periods_per_year=periods_per_year,
             zone=zone,
+            signals=np.empty((len(times), 0)) if signals is None else signals,
         )
 
     @staticmethod
@@ -112,7 +117,9 @@ class Market:
         those of the first.
         """
         first, ends = markets[0], np.cumsum([0, *(len(market) for market in markets)])
-        arrays = ("open", "high", "low", "close", "volume", "tradable", "ended", "features")
+        arrays = (
+            "open", "high", "low", "close", "volume", "tradable", "ended", "features", "signals"
+        )  # fmt: skip
         joined: dict[str, Any] = {
             name: np.concatenate([getattr(market, name) for market in markets]) for name in arrays
         }
@@ -144,14 +151,13 @@ class Market:
         Clocks that are set back or forward between two bars of a day are taken into account; where
         labels are dates alone, each day has 24 hours.
         """
-        times = self.times.as_unit("ns")
+        times = self.times.as_unit("us")  # nanoseconds end in 2262
         if self.zone is not None and (times != times.normalize()).any():
             first_of_both = np.ones(len(times), np.bool_)  # when an hour comes twice
             times = times.tz_localize(
                 self.zone, ambiguous=first_of_both, nonexistent="shift_forward"
             )
-        nanoseconds = times.asi8
-        gaps = np.diff(nanoseconds) / (DAYS_PER_YEAR * 86_400e9)
+        gaps = np.diff(times.asi8) / (DAYS_PER_YEAR * 86_400e6)
         return np.append(gaps, np.nan)
 
     def fill_price(self, fill: Fill) -> Floats:

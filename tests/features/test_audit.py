@@ -26,6 +26,7 @@ def random_walk(seed, length):
             "low": np.minimum(opened, close) * 0.99,
             "close": close,
             "volume": rng.integers(0, 1000, length).astype(np.float64),
+            "signal_1": rng.normal(size=length),
         },
         index=pd.bdate_range("2001-01-01", periods=length, name="time"),
     )
@@ -40,6 +41,7 @@ def bars():
 @pytest.mark.parametrize(("name", "symbol"), [("sp500", "SP500"), ("us5", "AAPL"), ("us5", "FB")])
 def test_features_are_causal_on_real_prices(declared, name, symbol):
     frame = load_bars(name).frame(symbol)
+    frame["signal_1"] = np.arange(len(frame)) % 7.0
     assert audit(lambda bars: feature_table(bars, [declared]), frame) == []
 
 

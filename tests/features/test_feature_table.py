@@ -169,7 +169,7 @@ def test_lists():
 
 
 def test_available_features_can_be_declared(frame):
-    listed = available_features()
+    frame, listed = frame.assign(signal_1=1.0), available_features()
     assert [parse_feature(text).name for text in listed] == list(FEATURES)
     assert len(feature_table(frame, list(listed))) == len(frame) - 33
 

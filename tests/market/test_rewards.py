@@ -78,6 +78,7 @@ BY_HAND = [
     ("mean_variance(3)", (), -0.02 - 1.5 * 0.0004, ()),
     ("turnover", (), -0.3, ()),
     ("cost", (), -0.005, ()),
+    ("squared_exposure", (), -0.5 * ONE.exposure**2, ()),
 ]
 
 
@@ -231,7 +232,11 @@ def test_float32_stays_float32(declaration, returns):
     assert {tensor.dtype for tensor in (*rewards, *state)} == {torch.float32}
 
 
-@pytest.mark.parametrize("declaration", sorted(set(available_rewards()) - {"turnover", "cost"}))
+WITHOUT_EQUITY = {"turnover", "cost", "squared_exposure"}
+"""Terms that do not ask what equity became."""
+
+
+@pytest.mark.parametrize("declaration", sorted(set(available_rewards()) - WITHOUT_EQUITY))
 def test_gradients_with_respect_to_equity_are_finite(declaration, returns):
     steps = outcomes(returns)
     equity = torch.stack([torch.from_numpy(outcome.next_equity) for outcome in steps])
