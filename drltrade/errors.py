@@ -24,3 +24,7 @@ class DataError(DrltradeError, ValueError):
 
 class DeviceError(DrltradeError, RuntimeError):
     """A device was asked for that this machine does not have."""
+
+
+class TrainingError(DrltradeError, ArithmeticError):
+    """Training left the finite numbers: names the gradient step, and what to change."""

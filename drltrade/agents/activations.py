@@ -1,19 +1,30 @@
 """Activations by name, and a hyperbolic tangent that is quick on CPUs."""
 
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 
+ActivationName = Literal["tanh", "relu", "elu", "gelu", "silu"]
+
+
+def _tanh_by_sigmoid(x: Tensor) -> Tensor:
+    """tanh x = 2 sigmoid(2x) - 1: torch vectorises the sigmoid on CPUs, and not the tangent."""
+    return torch.sigmoid(x + x).mul_(2.0).sub_(1.0)
+
 
 class _TanhBySigmoid(torch.autograd.Function):
-    """tanh x = 2 sigmoid(2x) - 1: torch vectorises the sigmoid on CPUs, and not the tangent."""
+    """Keeps its result alone for the gradient; works under `torch.func` transforms."""
+
+    generate_vmap_rule = True
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor) -> Tensor:
-        y = torch.sigmoid(x + x).mul_(2.0).sub_(1.0)
-        ctx.save_for_backward(y)
-        return y
+    def forward(x: Tensor) -> Tensor:
+        return _tanh_by_sigmoid(x)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
+        ctx.save_for_backward(output)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Any) -> Any:
@@ -28,8 +39,16 @@ class Tanh(nn.Module):
         """Any shape."""
         if x.device.type != "cpu":
             return torch.tanh(x)
+        if not torch.is_grad_enabled():  # a Function costs more than the rest on a few accounts
+            return _tanh_by_sigmoid(x)
         result: Tensor = _TanhBySigmoid.apply(x)  # type: ignore[no-untyped-call]
         return result
 
 
-ACTIVATIONS: dict[str, type[nn.Module]] = {"tanh": Tanh, "relu": nn.ReLU}
+ACTIVATIONS: dict[ActivationName, type[nn.Module]] = {
+    "tanh": Tanh,
+    "relu": nn.ReLU,
+    "elu": nn.ELU,
+    "gelu": nn.GELU,
+    "silu": nn.SiLU,
+}

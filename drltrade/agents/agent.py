@@ -34,11 +34,11 @@ class PriceTakerPolicy(Protocol):
     """
 
     def encode(self, windows: Tensor) -> Tensor:
-        """[N, window, F] -> [N, E]."""
+        """[T, window, F] of bars in a row, from the start of an episode on -> [T, E]."""
         ...
 
-    def decide(self, embedding: Tensor, account: Tensor) -> Any:
-        """[E], [4] -> greedy action for the environment."""
+    def decide(self, embedding: Tensor, account: Tensor) -> Tensor:
+        """[N, E], [N, A] of N accounts -> greedy actions, [N] or [N, assets]."""
         ...
 
 

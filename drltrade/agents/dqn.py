@@ -1,4 +1,11 @@
-"""Deep Q-learning (Mnih et al. 2015) on the batched market; double, dueling, n-step as options."""
+"""Deep Q-learning on the batched market, with the extensions that are independent of one another.
+
+Sources: Mnih et al. 2015, "Human-level control through deep reinforcement learning"; double: van
+Hasselt, Guez & Silver 2016; dueling: Wang et al. 2016; prioritised: Schaul et al. 2016; quantiles:
+Dabney et al. 2018; noisy: Fortunato et al. 2018; all together: Hessel et al. 2018, "Rainbow";
+recurrent: Kapturowski et al. 2019, "Recurrent experience replay in distributed reinforcement
+learning".
+"""
 
 import copy
 from collections.abc import Mapping
@@ -8,66 +15,80 @@ import torch
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 
-from drltrade.agents.agent import OnProgress
-from drltrade.agents.encoders import NetworkConfig, Tower, initialise, make_encoder
-from drltrade.agents.losses import double_q_target, dueling_values, temporal_difference_loss
-from drltrade.agents.market_view import MarketView, reward_scale
+from drltrade.agents.agent import OnProgress, Policy
+from drltrade.agents.alternation import follow, live_and_learn
+from drltrade.agents.encoders import NetworkConfig, make_encoder
+from drltrade.agents.level import Level
+from drltrade.agents.losses import (
+    double_q_target,
+    dueling_values,
+    quantile_loss,
+    quantile_q_target,
+    squared_loss,
+    tail_mean,
+    temporal_difference_loss,
+    weighted_mean,
+)
+from drltrade.agents.noisy import draw_from, resample
+from drltrade.agents.off_policy import Experience, OffPolicyConfig
+from drltrade.agents.optimisation import Optimization
 from drltrade.agents.policy import NetworkPolicy
-from drltrade.agents.replay import Replay
+from drltrade.agents.towers import Tower
+from drltrade.envs.config import PortfolioConfig
 from drltrade.envs.task import Task
 from drltrade.errors import ConfigError
-from drltrade.settings import Settings
 
 
-class DQNConfig(Settings):
+class DQNConfig(OffPolicyConfig):
     """Hyperparameters of `dqn`."""
 
     algorithm: Literal["dqn"] = "dqn"
-    network: NetworkConfig = NetworkConfig(activation="relu")
+    network: NetworkConfig = NetworkConfig(activation="relu", initialisation="uniform")
     double: bool = Field(True, description="choose by the online network, value by the target's")
     dueling: bool = Field(True, description="separate state value and advantages")
-    n_step: int = Field(3, ge=1, description="rewards summed before bootstrapping")
-    n_envs: int = Field(64, ge=1, description="accounts stepped at once")
-    buffer_size: int = Field(500_000, ge=1, description="transitions kept, all accounts together")
-    learning_starts: int = Field(10_000, ge=0, description="transitions before the first update")
-    batch_size: int = Field(256, ge=1, description="transitions per gradient step")
-    gradient_steps: int = Field(2, ge=1, description="per step of all accounts")
-    learning_rate: float = Field(5e-4, gt=0)
-    weight_decay: float = Field(0.0, ge=0)
-    gamma: float = Field(0.99, ge=0, lt=1)
-    tau: float = Field(0.01, gt=0, le=1, description="share of the online weights taken a step")
+    n_envs: int = Field(128, ge=1, description="accounts stepped at once")
+    prioritized: bool = Field(False, description="draw transitions by their last error")
+    priority_alpha: float = Field(0.6, ge=0, le=1, description="how far priorities matter")
+    priority_beta: float = Field(
+        0.4, ge=0, le=1, description="share of the correction for priorities at first; rises to 1"
+    )
+    quantiles: int = Field(1, ge=1, description="of each value's distribution; 1: its mean alone")
+    risk_level: float = Field(
+        1.0, gt=0, le=1, description="choose by the mean of this share of worst outcomes (CVaR)"
+    )
+    noisy: bool = Field(False, description="explore by noise in the weights instead of epsilon")
+    loss: Literal["huber", "squared"] = Field(
+        "squared", description="of errors, without quantiles; huber estimates medians, not means"
+    )
     exploration_fraction: float = Field(
         0.3, gt=0, le=1, description="share of the training over which epsilon falls"
     )
     exploration_final_eps: float = Field(0.05, ge=0, le=1)
-    max_grad_norm: float = Field(10.0, gt=0)
-    normalize_reward: bool = Field(True, description="divide by the asset's volatility per bar")
 
     @model_validator(mode="after")
-    def _buffer_is_large_enough(self) -> "DQNConfig":
-        held = self.buffer_size // self.n_envs * self.n_envs
-        needed = max(self.learning_starts, self.n_step * self.n_envs)
-        if held < needed:
+    def _risk_needs_a_distribution(self) -> "DQNConfig":
+        if self.risk_level < 1.0 and self.quantiles < 2:
             raise ValueError(
-                f"buffer_size = {self.buffer_size} holds {held} transitions of {self.n_envs} "
-                f"accounts, but the first update waits for {needed} (learning_starts, and n_step "
-                "times n_envs): it would never come"
+                f"risk_level = {self.risk_level} needs the distribution of values: set quantiles"
             )
         return self
 
 
 class QNetwork(nn.Module):
-    """Window and account -> a value per position."""
+    """Market and account -> a value per position, or its quantiles."""
 
     def __init__(self, config: DQNConfig, shape: tuple[int, int], positions: int) -> None:
         super().__init__()
-        self.dueling = config.dueling
+        self.dueling, self.quantiles = config.dueling, config.quantiles
         self.encoder = make_encoder(config.network, shape, config.network.hidden[0])
-        self.tower = Tower(config.network, positions + 1 if config.dueling else positions)
+        outputs = (positions + self.dueling) * self.quantiles
+        self.tower = Tower(config.network, outputs, noisy=config.noisy)
 
     def values(self, embedding: Tensor, account: Tensor) -> Tensor:
-        """[N, H], [N, 4] -> [N, A]."""
-        outputs: Tensor = self.tower(embedding, account)
+        """[N, H], [N, 4] -> [N, A], or [N, A, Q]."""
+        outputs: Tensor = self.tower(embedding, account).float()
+        if self.quantiles > 1:
+            outputs = outputs.reshape(*outputs.shape[:-1], -1, self.quantiles)
         return dueling_values(outputs) if self.dueling else outputs
 
 
@@ -81,115 +102,104 @@ class DQN:
         """`generator` lives on the device to train on and draws everything random.
 
         Raises:
-            ConfigError: the environment's action is continuous.
+            ConfigError: the environment's actions are no choice among positions of one asset.
         """
-        positions = task.trading.discrete_positions
-        if positions is None:
-            raise ConfigError(
-                "dqn chooses among listed positions, but the environment sets position_range = "
-                f"{list(task.trading.position_range or ())}: set positions instead, or take ppo"
-            )
+        positions = _positions(task)
         self.config, self.device, self._generator = config, generator.device, generator
         self._shape = task.observation_size
-        self._simulator = task.simulator(
-            config.n_envs, generator, episode_length=task.config.episode_length, detailed=False
-        )
-        self._view = MarketView(task, self._simulator)
-        self._scale = reward_scale(task) if config.normalize_reward else 1.0
+        priorities = (config.priority_alpha, config.priority_beta) if config.prioritized else None
+        self._experience = Experience(config, task, generator, False, priorities)
         self._positions = torch.tensor(positions, dtype=torch.float64, device=self.device)
-        network = QNetwork(config, self._shape, len(positions))
-        initialise(network, torch.Generator().manual_seed(generator.initial_seed()))
+        network = QNetwork(config, self._shape, len(positions)).eval()
+        config.initialise(network, generator, head_gain=0.01)
         # Copied before the move: an LSTM copied on a GPU loses the one block its weights lie in.
         self._target = copy.deepcopy(network).requires_grad_(False).to(self.device)
         self.network = network.to(self.device)
-        self._optimizer = torch.optim.AdamW(
-            self.network.parameters(), config.learning_rate, weight_decay=config.weight_decay,
-            fused=True,
-        )  # fmt: skip
-        self._replay = Replay(config.buffer_size, config.n_envs, self.device)
-        self._steps = 0
+        for each in (self.network, self._target):
+            draw_from(each, generator)
+        self._optimization = Optimization(config, self.network.parameters())
+        self._level = Level(config.gamma, self.device, config.relative)
 
     def learn(self, total_steps: int, on_progress: OnProgress) -> None:
         """Step all accounts, then take a few gradient steps; again and again."""
-        policy, config = self.policy(), self.config
-        reward = torch.zeros((), dtype=torch.float64, device=self.device)
-        loss, updates, since = torch.zeros((), device=self.device), 0, 0
-        while self._steps < total_steps:
-            reward += self._interact(self._epsilon(total_steps))
-            since += 1
-            if len(self._replay) >= max(config.learning_starts, config.n_step * config.n_envs):
-                for _ in range(config.gradient_steps):
-                    loss += self._update()
-                updates += config.gradient_steps
-            if since == self.report_every or self._steps >= total_steps:
-                figures = {
-                    "reward": float(reward) / since,
-                    "loss": float(loss) / max(updates, 1),
-                    "epsilon": self._epsilon(total_steps),
-                }
-                if not on_progress(self._steps, figures, policy):
-                    break
-                reward, loss, updates, since = reward * 0, loss * 0, 0, 0
 
-    def _epsilon(self, total_steps: int) -> float:
-        progress = self._steps / (self.config.exploration_fraction * total_steps)
-        return max(1.0 - progress, 0.0) * (1.0 - self.config.exploration_final_eps) + (
-            self.config.exploration_final_eps
-        )
+        def tell(steps: int, figures: Mapping[str, float], policy: Policy) -> bool:
+            epsilon = {} if self.config.noisy else {"epsilon": self._epsilon(steps / total_steps)}
+            return on_progress(steps, {**figures, **epsilon}, policy)
 
-    @torch.no_grad()
-    def _interact(self, epsilon: float) -> Tensor:
-        """One step of all accounts; -> mean reward."""
-        simulator, n = self._simulator, self.config.n_envs
-        t, account = simulator.t, simulator.account
-        values = self.network.values(self._view.embed(self.network.encoder, t), account)
-        options = {"generator": self._generator, "device": self.device}
-        random = torch.randint(0, values.shape[1], (n,), **options)  # type: ignore[call-overload]
-        explore = torch.rand(n, **options) < epsilon  # type: ignore[call-overload]
-        action = torch.where(explore, random, values.argmax(1))
-        transition = simulator.step(self._positions[action])
-        self._replay.add(
-            t, account, action, transition._replace(reward=transition.reward / self._scale)
-        )
-        self._steps += n
-        return transition.reward.mean()
+        live_and_learn(
+            self._experience, self._act, self._update, [self.network, self._target],
+            [self._optimization], ("loss",), total_steps,
+            self.report_every, tell, self.policy(),
+        )  # fmt: skip
 
-    def _update(self) -> Tensor:
+    def _epsilon(self, progress: float) -> float:
+        left = max(1.0 - progress / self.config.exploration_fraction, 0.0)
+        return left * (1.0 - self.config.exploration_final_eps) + self.config.exploration_final_eps
+
+    def _act(self, progress: float) -> tuple[Tensor, Tensor]:
+        """Positions by noisy values, or the best but for a share epsilon that is random."""
+        n, options = self.config.n_envs, {"generator": self._generator, "device": self.device}
+        if self.config.noisy:
+            self.network.tower.train()
+            resample(self.network, self._generator)
+        embedding = self._experience.look(self.network.encoder)
+        values = self.network.values(embedding, self._experience.simulator.account)
+        self.network.eval()
+        action = self._worth(values).argmax(1)
+        if not self.config.noisy:
+            random = torch.randint(len(self._positions), (n,), **options)  # type: ignore[call-overload]
+            explore = torch.rand(n, **options) < self._epsilon(progress)  # type: ignore[call-overload]
+            action = torch.where(explore, random, action)
+        return action, self._positions[action]
+
+    def _worth(self, values: Tensor) -> Tensor:
+        """[N, A], or of quantiles [N, A, Q] -> [N, A] what to choose by."""
+        return tail_mean(values, self.config.risk_level) if self.config.quantiles > 1 else values
+
+    def _update(self, progress: float) -> Tensor:
         """One gradient step; -> loss."""
-        config = self.config
-        batch = self._replay.sample(config.batch_size, config.n_step, config.gamma, self._generator)
-        with torch.no_grad():
-            embedding = self._view.embed(self._target.encoder, batch.next_t)
-            next_target = self._target.values(embedding, batch.next_account)
-            next_online = next_target
+        config, experience = self.config, self._experience
+        sample = experience.sample(progress)
+        batch, index = sample.batch, torch.arange(len(sample.batch.t), device=self.device)
+        if config.noisy:
+            resample(self.network, self._generator)
+            resample(self._target, self._generator)
+        with config.autocast(self.device):
             if config.double:
-                embedding = self._view.embed(self.network.encoder, batch.next_t)
-                next_online = self.network.values(embedding, batch.next_account)
-            target = double_q_target(
-                batch.reward, batch.discount, next_online, next_target, config.double
-            )
-        values = self.network.values(self._view.embed(self.network.encoder, batch.t), batch.account)
-        loss = temporal_difference_loss(values.gather(1, batch.action[:, None]).squeeze(1), target)
-        self._optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_(self.network.parameters(), config.max_grad_norm)
-        self._optimizer.step()
-        with torch.no_grad():
-            pairs = zip(self._target.parameters(), self.network.parameters(), strict=True)
-            for target_parameter, parameter in pairs:
-                target_parameter.lerp_(parameter, config.tau)
-        return loss.detach()
+                now, later = experience.both(self.network.encoder, sample)
+            else:
+                now = experience.now(self.network.encoder, sample)
+            value = self.network.values(now, batch.account)[index, batch.action]
+            with torch.no_grad():
+                embedding = experience.later(self._target.encoder, sample)
+                next_target = next_online = self._target.values(embedding, batch.next_account)
+                if config.double:
+                    next_online = self.network.values(later, batch.next_account)
+        reward = self._level.reward(batch)
+        known = (reward, batch.discount, next_online, next_target, config.double)
+        if config.quantiles > 1:
+            target = quantile_q_target(*known, config.risk_level)
+            loss = weighted_mean(quantile_loss(value, target), sample.weight)
+            error = target.mean(1) - value.mean(1)
+        else:
+            target = double_q_target(*known)
+            losses = {"huber": temporal_difference_loss, "squared": squared_loss}
+            loss = losses[config.loss](value, target, sample.weight)
+            error = target - value
+        self._optimization.step(loss, progress)
+        self._level.follow(error, sample.weight)
+        experience.surprise(sample, error)
+        follow(self._target, self.network, config.tau)
+        return loss.detach()[None]
 
     def policy(self) -> NetworkPolicy:
         """The position of highest value."""
         network = self.network
         return NetworkPolicy(
-            network.encoder,
-            network.values,
-            lambda values: int(values.argmax(-1)),
-            self._shape,
-            self.device,
-        )
+            network.encoder, network.values, lambda values: self._worth(values).argmax(-1),
+            self.config.network, self._shape, self.device,
+        )  # fmt: skip
 
     def weights(self) -> dict[str, Tensor]:
         """The online network's parameters."""
@@ -199,3 +209,24 @@ class DQN:
         """Restore the online network's parameters."""
         self.network.load_state_dict(weights)
         self._target.load_state_dict(weights)
+
+
+def _positions(task: Task) -> tuple[float, ...]:
+    """The listed positions of an environment.
+
+    Raises:
+        ConfigError: there are none; names the agents that can.
+    """
+    if isinstance(task.config, PortfolioConfig):
+        raise ConfigError(
+            "dqn chooses among listed positions of one asset, but the environment is a portfolio "
+            f"of {task.market.assets}: take ddpg, td3, sac, ppo or exo_dqn, or kind = 'trading'"
+        )
+    positions = task.trading.discrete_positions
+    if positions is None:
+        raise ConfigError(
+            "dqn chooses among listed positions, but the environment sets position_range = "
+            f"{list(task.trading.position_range or ())}: set positions instead, or take ddpg, td3, "
+            "sac or ppo"
+        )
+    return positions

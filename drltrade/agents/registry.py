@@ -5,17 +5,31 @@ from typing import Any
 
 import torch
 
+from drltrade.agents.a2c import A2C, A2CConfig
 from drltrade.agents.agent import Agent
+from drltrade.agents.ddpg import DDPG, DDPGConfig
+from drltrade.agents.direct import Direct, DirectConfig
 from drltrade.agents.dqn import DQN, DQNConfig
+from drltrade.agents.exo_dqn import ExoDQN, ExoDQNConfig
 from drltrade.agents.ppo import PPO, PPOConfig
+from drltrade.agents.reinforce import Reinforce, ReinforceConfig
+from drltrade.agents.sac import SAC, SACConfig
 from drltrade.agents.sb3 import PREFIX, SB3Agent, SB3Config, algorithm_class
+from drltrade.agents.td3 import TD3, TD3Config
 from drltrade.envs.task import Task
 from drltrade.errors import ConfigError, DeviceError, suggestion
 from drltrade.settings import Settings, parse
 
 ALGORITHMS: dict[str, tuple[type[Settings], Any]] = {
     "dqn": (DQNConfig, DQN),
+    "ddpg": (DDPGConfig, DDPG),
+    "td3": (TD3Config, TD3),
+    "sac": (SACConfig, SAC),
+    "reinforce": (ReinforceConfig, Reinforce),
+    "a2c": (A2CConfig, A2C),
     "ppo": (PPOConfig, PPO),
+    "exo_dqn": (ExoDQNConfig, ExoDQN),
+    "direct": (DirectConfig, Direct),
 }
 """Name -> (configuration, agent). `sb3:NAME` comes on top."""
 

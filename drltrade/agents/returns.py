@@ -60,3 +60,52 @@ def n_step_return(r_t: Tensor, done: Tensor, gamma: float) -> tuple[Tensor, Tens
         last = last + (alive > 0)
         alive = alive * (~done[k])
     return total, discount, last
+
+
+def n_step_returns_within(
+    r_t: Tensor, done: Tensor, n: int, gamma: float
+) -> tuple[Tensor, Tensor, Tensor]:
+    """`n_step_return` from every step of sequences; the last steps of a sequence sum fewer.
+
+    Args:
+        r_t: [L, B] rewards of steps in a row.
+        done: [L, B] bool, the episode ended with that step.
+        n: most rewards summed.
+        gamma: discount.
+
+    Returns:
+        (G [L, B], gamma^m [L, B], index of the last step counted [L, B]).
+    """
+    length = len(r_t)
+    total, alive = r_t.clone(), ~done
+    discount = torch.full_like(r_t, gamma)
+    last = torch.arange(length, device=r_t.device)[:, None].repeat(1, r_t.shape[1])
+    for k in range(1, min(n, length)):
+        alive = alive[: length - k]
+        total[: length - k] += alive * gamma**k * r_t[k:]
+        discount[: length - k] = torch.where(alive, gamma ** (k + 1), discount[: length - k])
+        last[: length - k] += alive
+        alive = alive & ~done[k:]
+    return total, discount, last
+
+
+def discounted_return(r_t: Tensor, done: Tensor, gamma: float) -> Tensor:
+    """G_t = r_t + gamma (1 - done_t) G_{t+1}, with nothing beyond the last step.
+
+    Source: Sutton & Barto 2018, "Reinforcement learning", eq. 3.9.
+
+    Args:
+        r_t: [T, n] rewards.
+        done: [T, n] bool, the episode ended with the step.
+        gamma: discount.
+
+    Returns:
+        [T, n]
+    """
+    carry = gamma * (~done).to(r_t.dtype)
+    returns = torch.empty_like(r_t)
+    following = torch.zeros_like(r_t[0])
+    for t in reversed(range(len(r_t))):
+        following = torch.addcmul(r_t[t], carry[t], following)
+        returns[t] = following
+    return returns

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 
 from drltrade.agents.agent import Policy, PriceTakerPolicy
+from drltrade.agents.policy import plain
 from drltrade.backtest.ledger import Floats, Ledger, Ruin
 from drltrade.envs.observations import windows
 from drltrade.envs.single import MarketEnv
@@ -15,9 +16,6 @@ from drltrade.market.simulator import Rules
 from drltrade.market.standing import account_features
 from drltrade.market.state import COST_PARTS
 from drltrade.market.tensors import Market
-
-ENCODED_AT_ONCE = 4096
-"""Windows of a period handed to an encoder in one batch; bounds the memory, not the result."""
 
 
 def hold(steps: int, assets: int) -> Floats:
@@ -43,14 +41,12 @@ def decide(policy: Policy, env: MarketEnv) -> tuple[Floats, float]:
         window = env.config.window
         table = windows(torch.from_numpy(env.task.market.features), window)
         table = table[rows[0] - window + 1 : rows[-1] - window + 2]
-        embeddings = torch.cat(
-            [policy.encode(part) for part in torch.split(table, ENCODED_AT_ONCE)]
-        )
+        embeddings = policy.encode(table)
     for step in range(len(rows)):
         action: Any
         if embeddings is not None:
-            account = torch.from_numpy(observation[-seen:])
-            action = policy.decide(embeddings[step], account)  # type: ignore[attr-defined]
+            account = torch.from_numpy(observation[None, -seen:])
+            action = plain(policy.decide(embeddings[step : step + 1], account)[0])  # type: ignore[attr-defined]
         else:
             action, state = policy.act(observation, state)
         observation, _, terminated, truncated, info = env.step(action)

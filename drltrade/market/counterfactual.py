@@ -83,9 +83,8 @@ class Counterfactual:
 
     def _ask(self, which: str, t: Tensor, weight: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
         rewards, weights = [], []
-        for rows, held, asked in zip(
-            t.split(AT_ONCE), weight.split(AT_ONCE), target.split(AT_ONCE), strict=True
-        ):
+        parts = (torch.split(each, AT_ONCE) for each in (t, weight, target))
+        for rows, held, asked in zip(*parts, strict=True):
             simulator = self._simulator(which, len(rows))
             simulator.place(rows, held)
             after = simulator.play(asked.double())

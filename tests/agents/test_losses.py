@@ -7,10 +7,19 @@ import torch
 
 from drltrade.agents.losses import (
     approximate_kl,
+    clipped_double_q_target,
     clipped_policy_loss,
+    critic_loss,
     double_q_target,
     dueling_values,
+    quantile_q_target,
+    smoothed_action,
+    soft_state_value,
+    soft_value,
+    squared_loss,
+    temperature_loss,
     temporal_difference_loss,
+    weighted_mean,
 )
 
 
@@ -94,3 +103,69 @@ def test_dueling_advantages_have_no_mean():
     torch.testing.assert_close(values.mean(1), outputs[:, 0])
     shifted = outputs + tensor(0, 7, 7, 7, 7)
     torch.testing.assert_close(dueling_values(shifted), values)
+
+
+def test_weights_of_losses_by_hand():
+    value, target, weight = tensor(1.5, 3.0), tensor(1.0, 0.0), tensor(2.0, 0.5)
+    assert float(temporal_difference_loss(value, target)) == (0.125 + 2.5) / 2
+    assert float(temporal_difference_loss(value, target, weight)) == (0.25 + 1.25) / 2
+    assert float(squared_loss(value, target)) == (0.25 + 9) / 2
+    assert float(squared_loss(value, target, weight)) == (0.5 + 4.5) / 2
+    assert float(weighted_mean(value, None)) == 2.25
+    assert float(weighted_mean(value, weight)) == (3.0 + 1.5) / 2
+
+
+def test_targets_of_quantiles_by_hand():
+    # Means 2 and 3, worst halves 1 and 0 online; the other way round in the target network.
+    online = tensor([[1, 3], [0, 6]])
+    target = tensor([[9, 8], [7, 5]])
+    reward, discount = tensor(1.0), tensor(0.5)
+
+    def quantiles(double, risk_level):
+        return quantile_q_target(reward, discount, online, target, double, risk_level).tolist()
+
+    assert quantiles(True, 1.0) == [[1 + 3.5, 1 + 2.5]]
+    assert quantiles(True, 0.5) == [[1 + 4.5, 1 + 4.0]]
+    assert quantiles(False, 1.0) == [[1 + 4.5, 1 + 4.0]]
+
+
+def test_dueling_quantiles_are_duels_of_each():
+    outputs = torch.randn(5, 4, 3, generator=torch.Generator().manual_seed(0))
+    for q in range(3):
+        assert torch.equal(dueling_values(outputs)[..., q], dueling_values(outputs[..., q]))
+
+
+def test_the_least_critic_sets_the_target_by_hand():
+    values = tensor([3, 2], [-1, 4], [5, 6])
+    target = clipped_double_q_target(tensor(1.0, 2.0, 3.0), tensor(0.5, 0.5, 0.0), values)
+    assert target.tolist() == [2.0, 1.5, 3.0]
+
+
+def test_the_loss_of_critics_by_hand():
+    values, target = tensor([3, 2], [0, 1]), tensor(1.0, 3.0)
+    assert float(critic_loss(values, target)) == ((4 + 1) + (9 + 4)) / 2
+    assert float(critic_loss(values, target, tensor(0.0, 2.0))) == 13.0
+
+
+def test_smoothed_actions_by_hand():
+    action, noise = tensor([0.0, 0.95, -0.5]), tensor([1.0, 1.0, -9.0])
+    smoothed = smoothed_action(action, noise, deviation=0.2, clip=0.3)
+    torch.testing.assert_close(smoothed, tensor([0.2, 1.0, -0.8]))
+
+
+def test_soft_values_by_hand():
+    value = soft_value(tensor([3, 2], [0, 5]), tensor(-1.0, 2.0), tensor(0.5).squeeze())
+    assert value.tolist() == [2.5, -1.0]
+    # Over both actions, probabilities 1/4 and 3/4.
+    log_policy = tensor([math.log(0.25), math.log(0.75)])
+    worth = soft_state_value(log_policy, tensor([4.0, 8.0]), tensor(2.0).squeeze())
+    entropy = -(0.25 * math.log(0.25) + 0.75 * math.log(0.75))
+    assert float(worth) == pytest.approx(7.0 + 2.0 * entropy, rel=1e-12)
+
+
+@pytest.mark.parametrize(("log_probability", "slope"), [(1.5, -0.5), (0.5, 0.5)])
+def test_the_temperature_rises_while_the_entropy_is_too_low(log_probability, slope):
+    log_temperature = torch.zeros((), dtype=torch.float64, requires_grad=True)
+    drawn = tensor(log_probability, log_probability)
+    temperature_loss(log_temperature, drawn, target_entropy=-1.0).backward()
+    assert float(log_temperature.grad) == slope

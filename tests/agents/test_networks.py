@@ -1,16 +1,14 @@
 """Encoders, towers, heads and the view of the market that they read."""
 
-import math
-
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
-from drltrade.agents.encoders import NetworkConfig, Tower, initialise, make_encoder
-from drltrade.agents.heads import CategoricalHead, GaussianHead, make_head
+from drltrade.agents.encoders import NetworkConfig, make_encoder
+from drltrade.agents.initialisation import initialise
 from drltrade.agents.market_view import MarketView, reward_scale
-from drltrade.envs.trading import TradingEnv
+from drltrade.agents.towers import Tower
 
 SHAPE = (4, 3)
 
@@ -47,7 +45,7 @@ def test_an_lstm_reads_the_window_from_the_oldest_bar_to_the_newest():
     windows = torch.randn(7, *SHAPE, generator=torch.Generator().manual_seed(1))
     state = None
     for bar in range(SHAPE[0]):
-        output, state = encoder.lstm(windows[:, bar : bar + 1], state)
+        output, state = encoder.recurrent(windows[:, bar : bar + 1], state)
     torch.testing.assert_close(encoder(windows), encoder.linear(output[:, 0]))
     assert encoder(windows).shape == (7, 8)
 
@@ -76,14 +74,13 @@ def test_initial_weights_are_orthogonal_and_the_forget_gates_open():
     torch.testing.assert_close(square @ square.T, 2 * torch.eye(8), rtol=1e-5, atol=1e-5)
     head = tower.head.weight
     torch.testing.assert_close(head @ head.T, 1e-4 * torch.eye(3), rtol=1e-5, atol=1e-8)
-    assert encoder.lstm.bias_ih_l0.tolist() == [0.0] * 8 + [1.0] * 8 + [0.0] * 16
-    assert not encoder.lstm.bias_hh_l0.any()
+    assert encoder.recurrent.bias_ih_l0.tolist() == [0.0] * 8 + [1.0] * 8 + [0.0] * 16
+    assert not encoder.recurrent.bias_hh_l0.any()
 
 
 @pytest.mark.parametrize("encoder", ["mlp", "lstm"])
 def test_looking_embeddings_up_equals_gathering_windows(task, encoder):
-    simulator = task.simulator(4, torch.Generator().manual_seed(0))
-    view = MarketView(task, simulator)
+    view = MarketView(task, torch.device("cpu"))
     network, _ = networks(NetworkConfig(encoder=encoder, hidden=(8,)))
     rows = task.rows("train")
     every = torch.arange(rows[0], rows[-1] + 1)
@@ -106,63 +103,3 @@ def test_rewards_are_scaled_by_the_volatility_of_the_train_period(task):
 
 def test_a_constant_price_has_a_scale_of_one(make_task, make_bars):
     assert reward_scale(make_task(make_bars(np.full(60, 100.0)))) == 1.0
-
-
-def test_a_categorical_head_samples_with_the_softmax_probabilities():
-    head = CategoricalHead((-1.0, 0.0, 0.5, 2.0))
-    logits = torch.tensor([1.0, -0.5, 0.3, 2.0])
-    action = head.sample(logits.expand(200_000, 4), torch.Generator().manual_seed(0))
-    frequency = torch.bincount(action, minlength=4) / 200_000
-    torch.testing.assert_close(frequency, logits.softmax(0), rtol=0, atol=0.005)
-    assert head.greedy(logits) == 3
-    assert isinstance(head.greedy(logits), int)
-    assert head.target(torch.tensor([3, 0, 2])).tolist() == [2.0, -1.0, 0.5]
-    assert head.target(action).dtype == torch.float64
-
-
-def test_a_categorical_head_agrees_with_torch_distributions():
-    head = CategoricalHead((-1.0, 0.0, 1.0))
-    logits = torch.randn(40, 3, generator=torch.Generator().manual_seed(0)) * 3
-    action = head.sample(logits, torch.Generator().manual_seed(1))
-    oracle = torch.distributions.Categorical(logits=logits)
-    torch.testing.assert_close(head.log_probability(logits, action), oracle.log_prob(action))
-    torch.testing.assert_close(head.entropy(logits), oracle.entropy().mean())
-
-
-def test_a_gaussian_head_agrees_with_torch_distributions():
-    head = GaussianHead(-0.5, 1.5)
-    outputs = torch.randn(200, 1, generator=torch.Generator().manual_seed(0))
-    oracle = torch.distributions.Normal(0.5 + outputs[:, 0], 0.5)
-    action = head.sample(outputs, torch.Generator().manual_seed(1))
-    torch.testing.assert_close(head.log_probability(outputs, action), oracle.log_prob(action))
-    torch.testing.assert_close(head.entropy(outputs), oracle.entropy().mean())
-    assert float(head.log_std.detach().exp()) == pytest.approx(0.5)
-
-
-def test_a_gaussian_head_samples_around_its_mean():
-    head = GaussianHead(-1.0, 1.0)
-    outputs = torch.full((100_000, 1), 0.3)
-    action = head.sample(outputs, torch.Generator().manual_seed(0)).detach()
-    assert float(action.mean()) == pytest.approx(0.3, abs=0.01)
-    assert float(action.std()) == pytest.approx(0.5, abs=0.01)
-
-
-def test_a_gaussian_head_stays_within_the_range():
-    head = GaussianHead(-0.3, 0.7)
-    target = head.target(torch.tensor([-5.0, -0.1, 0.2, 9.0]))
-    assert target.dtype == torch.float64
-    assert target.tolist() == pytest.approx([-0.3, -0.1, 0.2, 0.7], rel=1e-6)
-    for output, expected in ((-math.inf, -0.3), (0.0, 0.2), (math.inf, 0.7)):
-        greedy = head.greedy(torch.tensor([output]))
-        assert (greedy.shape, greedy.dtype) == ((1,), np.float32)
-        assert greedy[0] == np.float32(expected)
-
-
-def test_the_bounds_of_a_range_are_actions_that_the_environment_takes(make_task, make_random_bars):
-    task = make_task(make_random_bars(), position_range=[-0.3, 0.7])
-    head, env = make_head(task.config), TradingEnv(task)
-    env.reset(seed=0)
-    for output in (-9.0, 9.0):
-        action = head.greedy(torch.tensor([output]))
-        assert env.action_space.contains(action)
-        assert env.step(action)[4]["holdings"][0] != 0

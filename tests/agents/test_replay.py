@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from drltrade.agents.priorities import Priorities
 from drltrade.agents.replay import Replay
 from drltrade.market.simulator import Transition
 
@@ -96,6 +97,76 @@ def test_a_generator_reproduces_the_samples():
     )
     assert all(torch.equal(a, b) for a, b in zip(one, same, strict=True))
     assert not torch.equal(one.t, other.t)
+
+
+def sequences_of(replay, size, length, n_step, seed=1):
+    slots = replay.draw(size, length, torch.Generator().manual_seed(seed))
+    return replay.sequences(slots, length, n_step, GAMMA)
+
+
+@pytest.mark.parametrize("n_step", [1, 3, 9])
+@pytest.mark.parametrize("steps", [6, 20, 33])
+def test_sequences_equal_those_of_a_plain_list_and_end_with_the_episode(n_step, steps):
+    length = 6
+    replay = Replay(20 * N_ENVS, N_ENVS, torch.device("cpu"))
+    written = fill(replay, steps)
+    found = sequences_of(replay, 300, length, n_step)
+    batch = found.batch
+    assert batch.account.shape == (300, length, 4)
+    ended = 0
+    for i in range(300):
+        start, env = int(found.start[i]), int(batch.account[i, 0, 0])
+        assert max(steps - 20, 0) <= start <= steps - length
+        over = False
+        for k in range(length):
+            assert bool(found.counts[i, k]) is not over
+            total, m = 0.0, 0
+            while True:
+                now = {key: value[env] for key, value in written[start + k + m].items()}
+                total += GAMMA**m * now["reward"]
+                m += 1
+                done = now["terminated"] or now["truncated"]
+                if m == n_step or done or k + m == length:
+                    break
+            assert float(batch.reward[i, k]) == pytest.approx(total, rel=1e-5, abs=1e-6)
+            discount = 0.0 if now["terminated"] else GAMMA**m
+            assert float(batch.discount[i, k]) == pytest.approx(discount, rel=1e-6)
+            assert int(found.next_bar[i, k]) == k + m
+            assert int(batch.t[i, k]) == start + k
+            assert int(batch.next_t[i, k]) == start + k + m
+            np.testing.assert_allclose(batch.next_account[i, k], now["next_account"], rtol=1e-6)
+            here = written[start + k]
+            over = over or bool(here["terminated"][env] or here["truncated"][env])
+        ended += over
+    assert ended > 50
+
+
+def test_continuous_actions_are_kept_as_they_are():
+    replay = Replay(4, 2, torch.device("cpu"), assets=3, continuous=True)
+    action = torch.rand(2, 3)
+    nothing = torch.zeros(2)
+    no = torch.zeros(2, dtype=torch.bool)
+    led_to = Transition(nothing.double(), no, no, torch.ones(2, 10))
+    replay.add(torch.tensor([5, 6]), torch.zeros(2, 10), action, led_to)
+    batch = replay.sample(50, 1, GAMMA, torch.Generator().manual_seed(0))
+    for i in range(50):
+        torch.testing.assert_close(batch.action[i], action[int(batch.t[i]) - 5])
+    assert batch.next_account.shape == (50, 10)
+
+
+def size_of(parts) -> int:
+    tensors = [value for part in parts for value in part if isinstance(value, torch.Tensor)]
+    return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
+
+
+@pytest.mark.parametrize("continuous", [False, True])
+def test_a_million_transitions_take_less_than_50_megabytes_whatever_the_window(continuous):
+    replay = Replay(1_000_000, 64, torch.device("cpu"), 1, continuous)
+    assert len(vars(replay)["_t"].flatten()) == 1_000_000
+    kept = size_of([vars(replay).values()])
+    assert kept == 1_000_000 * (46 if continuous else 44)
+    priorities = Priorities(replay.rows, 64, 3, torch.device("cpu"), 0.6, 0.4)
+    assert kept + size_of([vars(priorities).values(), priorities.tree.levels]) <= 50.2e6
 
 
 def test_a_transition_takes_less_than_100_bytes():

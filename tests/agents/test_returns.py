@@ -6,7 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from drltrade.agents.returns import generalized_advantage, n_step_return
+from drltrade.agents.returns import generalized_advantage, n_step_return, n_step_returns_within
 
 
 def column(*values):
@@ -95,3 +95,28 @@ def test_n_step_return_against_a_slow_loop(seed, n, batch, gamma):
         assert float(total[i]) == pytest.approx(expected, rel=1e-12, abs=1e-12)
         assert float(discount[i]) == pytest.approx(gamma**m, rel=1e-12)
         assert int(last[i]) == m - 1
+
+
+# gamma = 1/2, r = 1, 2, 4, 8; the episode ends with the second step.
+def test_n_step_returns_within_a_sequence_by_hand():
+    total, discount, last = n_step_returns_within(
+        column(1, 2, 4, 8), flags(0, 1, 0, 0), n=3, gamma=0.5
+    )
+    assert total[:, 0].tolist() == [2.0, 2.0, 8.0, 8.0]
+    assert discount[:, 0].tolist() == [0.25, 0.5, 0.25, 0.5]
+    assert last[:, 0].tolist() == [1, 1, 3, 3]
+
+
+@settings(deadline=None)
+@given(st.integers(0, 10_000), st.integers(1, 9), st.integers(1, 4), st.integers(1, 12))
+def test_n_step_returns_within_a_sequence_against_those_from_each_step(seed, length, batch, n):
+    rng = np.random.default_rng(seed)
+    r = torch.from_numpy(rng.normal(size=(length, batch)))
+    done = torch.from_numpy(rng.random((length, batch)) < 0.3)
+    total, discount, last = n_step_returns_within(r, done, n, 0.9)
+    for t in range(length):
+        part = slice(t, t + n)
+        expected = n_step_return(r[part], done[part], 0.9)
+        torch.testing.assert_close(total[t], expected[0])
+        torch.testing.assert_close(discount[t], expected[1])
+        assert torch.equal(last[t], t + expected[2])

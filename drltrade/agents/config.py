@@ -1,0 +1,44 @@
+"""What the presets of all native agents have in common."""
+
+from typing import Literal
+
+import torch
+from pydantic import Field
+from torch import nn
+
+from drltrade.agents.encoders import NetworkConfig
+from drltrade.agents.initialisation import initialise
+from drltrade.agents.optimisation import OptimizationConfig
+
+
+class AgentConfig(OptimizationConfig):
+    """Network, optimisation, discount and precision."""
+
+    network: NetworkConfig = NetworkConfig()
+    gamma: float = Field(0.99, ge=0, lt=1, description="discount of the next step's reward")
+    normalize_reward: bool = Field(True, description="divide by the asset's volatility per bar")
+    burn_in: int = Field(
+        32, ge=0, description="history memory: bars read before those that are learned from"
+    )
+    precision: Literal["float32", "bfloat16"] = Field(
+        "float32", description="of the network's products while it learns"
+    )
+
+    @property
+    def lead(self) -> int:
+        """Bars before the first decision of a segment that the encoder reads."""
+        return self.burn_in if self.network.memory == "history" else 0
+
+    def initialise(self, network: nn.Module, generator: torch.Generator, head_gain: float) -> None:
+        """Draw a network's first weights, on the CPU, by the seed of `generator`.
+
+        The same seed gives the same weights on every device.
+        """
+        on_cpu = torch.Generator().manual_seed(generator.initial_seed())
+        uniform = self.network.initialisation == "uniform"
+        initialise(network, on_cpu, head_gain, self.network.gain, uniform)
+
+    def autocast(self, device: torch.device) -> torch.autocast:
+        """The precision as a context."""
+        lower = self.precision == "bfloat16"
+        return torch.autocast(device.type, torch.bfloat16, enabled=lower, cache_enabled=False)

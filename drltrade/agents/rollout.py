@@ -1,0 +1,212 @@
+"""What the policy-gradient agents share: the actor and the critic, and how they gather experience.
+
+Accounts are (time index, a few numbers), so a rollout of a million steps is a few megabytes. The
+market goes its way whatever the accounts do, so a bar is encoded once however many accounts stand
+there; and with history memory the bars that a rollout will see are known before it begins, and all
+are encoded in one call.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from drltrade.agents.config import AgentConfig
+from drltrade.agents.encoders import make_encoder
+from drltrade.agents.heads import WeightsHead, make_head
+from drltrade.agents.market_view import MarketView, read, reward_scale
+from drltrade.agents.noisy import draw_from, quiet
+from drltrade.agents.policy import NetworkPolicy
+from drltrade.agents.towers import Tower
+from drltrade.envs.task import Task
+from drltrade.market.simulator import Transition
+
+
+class RolloutConfig(AgentConfig):
+    """What policy-gradient agents have in common."""
+
+    n_envs: int = Field(64, ge=1, description="accounts stepped at once")
+    n_steps: int = Field(128, ge=1, description="steps of each account per rollout")
+    weights_head: WeightsHead = Field(
+        "gaussian", description="distribution of a portfolio's weights; the others are long-only"
+    )
+    vf_coef: float = Field(0.5, ge=0, description="weight of the value loss")
+    ent_coef: float = Field(0.01, ge=0, description="weight of the entropy")
+
+
+class ActorCritic(nn.Module):
+    """One encoder whose embedding holds the actor's half and the critic's; two towers.
+
+    With the `mlp` encoder these are two separate networks whose first layers share one product.
+    """
+
+    def __init__(self, config: RolloutConfig, task: Task) -> None:
+        super().__init__()
+        network, self.assets = config.network, task.market.assets
+        self.width = network.hidden[0]
+        self.encoder = make_encoder(network, task.observation_size, 2 * self.width, self.assets)
+        self.head = make_head(task, config.weights_head)
+        self.actor = Tower(network, self.head.outputs, self.assets)
+        self.critic = Tower(network, 1, self.assets, pooled=True)
+
+    def forward(self, embedding: Tensor, account: Tensor) -> tuple[Tensor, Tensor]:
+        """[..., N 2H], [..., 3 N + 1] -> action outputs [..., N O], values [...]."""
+        return self.act(embedding, account), self.value(embedding, account)
+
+    def act(self, embedding: Tensor, account: Tensor) -> Tensor:
+        """-> [..., N O]."""
+        outputs: Tensor = self.actor(self._half(embedding, 0), account)
+        return outputs
+
+    def value(self, embedding: Tensor, account: Tensor) -> Tensor:
+        """-> [...]."""
+        values: Tensor = self.critic(self._half(embedding, 1), account)
+        return values.squeeze(-1)
+
+    def _half(self, embedding: Tensor, which: int) -> Tensor:
+        if self.assets == 1:
+            return embedding[..., which * self.width : (which + 1) * self.width]
+        each = embedding.reshape(*embedding.shape[:-1], self.assets, 2, self.width)
+        return each[..., which, :].flatten(-2)
+
+
+class Rollout(NamedTuple):
+    """[T, n] each (account: [T, n, A]); never a window."""
+
+    t: Tensor
+    account: Tensor
+    action: Tensor
+    log_probability: Tensor
+    reward: Tensor
+    value: Tensor
+    next_value: Tensor
+    """Of the state that the step led to, before any restart."""
+    terminated: Tensor
+    done: Tensor
+    counts: Tensor
+    """False after an account's ruin in mid-rollout, where history memory cannot follow it."""
+
+
+class Batch(NamedTuple):
+    """Some of a rollout's steps, and the network's embedding of their bars."""
+
+    steps: Tensor
+    """[B] places in the flattened rollout."""
+    embedding: Tensor
+    """[B, E]."""
+
+
+class Experience:
+    """Steps accounts of the train period through rollouts, and hands them out in batches."""
+
+    def __init__(
+        self, config: RolloutConfig, task: Task, network: ActorCritic, generator: torch.Generator
+    ) -> None:
+        """`generator` draws everything random."""
+        self.config, self.network, self._generator = config, network, generator
+        self.history = config.network.memory == "history"
+        length = task.config.episode_length
+        if self.history:
+            # Whole rollouts, so that no account jumps elsewhere in the middle of one.
+            longest = length[1] if isinstance(length, tuple) else length or 8 * config.n_steps
+            length = config.n_steps * max(1, longest // config.n_steps)
+            MarketView(task, generator.device).segments(length, config.lead)
+        self._simulator = task.simulator(
+            config.n_envs, generator, episode_length=length, detailed=False, lead=config.lead
+        )
+        self.view = MarketView(task, generator.device)
+        self.scale = reward_scale(task) if config.normalize_reward else 1.0
+        draw_from(network, generator)
+
+    @torch.no_grad()
+    def collect(self) -> tuple[Rollout, Tensor]:
+        """Play `n_steps` of all accounts; -> (what happened, mean reward as the env pays it)."""
+        config, network, simulator = self.config, self.network, self._simulator
+        states, transitions = [], []
+        with quiet(network), config.autocast(simulator.device):
+            embed = self._reader(simulator.t)
+            for step in range(config.n_steps):
+                t, account = simulator.t, simulator.account
+                embedding = embed(t, step)
+                outputs = network.act(embedding, account).float()
+                action = network.head.sample(outputs, self._generator)
+                target = network.head.target(action)
+                states.append((t, account, embedding, outputs, action))
+                transitions.append(simulator.step(target))
+            t, account, embedding, outputs, action = map(torch.stack, zip(*states, strict=True))
+            led_to = Transition(*map(torch.stack, zip(*transitions, strict=True)))
+            value = network.value(embedding, account).float()
+            next_value = torch.empty_like(value)
+            next_value[:-1] = value[1:]
+            last = network.value(embed(t[-1] + 1, config.n_steps), led_to.account[-1])
+            next_value[-1] = last.float()
+            if not self.history:
+                # A truncated step led to a state that the next row no longer holds.
+                cut = led_to.truncated.nonzero(as_tuple=True)
+                if len(cut[0]):
+                    values = network.value(embed(t[cut] + 1, 0), led_to.account[cut])
+                    next_value[cut] = values.float()
+        counts = t == t[0] + torch.arange(config.n_steps, device=t.device)[:, None]
+        reward = (led_to.reward / self.scale).float()
+        rollout = Rollout(
+            t=t,
+            account=account,
+            action=action,
+            log_probability=network.head.log_probability(outputs, action),
+            reward=reward,
+            value=value,
+            next_value=next_value,
+            terminated=led_to.terminated,
+            done=led_to.terminated | led_to.truncated,
+            counts=counts if self.history else torch.ones_like(counts),
+        )
+        return rollout, led_to.reward.mean()
+
+    def _reader(self, start: Tensor) -> Callable[[Tensor, int], Tensor]:
+        """(t, steps since the rollout began) -> embeddings."""
+        config, encoder = self.config, self.network.encoder
+        if self.history:
+            bars = self.view.stretch(start, config.n_steps + 1, config.lead)
+            embeddings = read(encoder, bars, config.n_steps + 1, history=True)
+            return lambda t, step: embeddings[:, step]
+        embed = self.view.reader(encoder, config.n_steps * config.n_envs)
+        return lambda t, step: embed(t)
+
+    def batches(self, rollout: Rollout, size: int) -> Iterator[Batch]:
+        """Go through a rollout once in random order, about `size` steps at a time.
+
+        With history memory whole accounts come together, encoded from their bars in one call.
+        """
+        steps, n = rollout.t.shape
+        options = {"generator": self._generator, "device": rollout.t.device}
+        if not self.history:
+            order = torch.randperm(steps * n, **options)  # type: ignore[call-overload]
+            flat = rollout.t.flatten()
+            for index in order.split(size):
+                yield Batch(index, self.view.embed(self.network.encoder, flat[index]))
+            return
+        order = torch.randperm(n, **options)  # type: ignore[call-overload]
+        row = torch.arange(steps, device=order.device) * n
+        for accounts in order.split(max(size // steps, 1)):
+            bars = self.view.stretch(rollout.t[0, accounts], steps, self.config.lead)
+            embedding = read(self.network.encoder, bars, steps, history=True)
+            yield Batch((accounts[:, None] + row).flatten(), embedding.flatten(0, 1))
+
+    def policy(self, task: Task) -> NetworkPolicy:
+        """The greedy policy of the network as it learns on."""
+        network, config = self.network, self.config
+        return NetworkPolicy(
+            network.encoder, network.act, network.head.greedy, config.network,
+            task.observation_size, self._generator.device,
+        )  # fmt: skip
+
+
+def make_network(config: RolloutConfig, task: Task, generator: torch.Generator) -> ActorCritic:
+    """The network with its first weights, on the generator's device."""
+    network = ActorCritic(config, task)
+    config.initialise(network, generator, head_gain=0.01)
+    on_cpu = torch.Generator().manual_seed(generator.initial_seed() + 1)
+    nn.init.orthogonal_(network.critic.head.weight, 1.0, on_cpu)
+    return network.to(generator.device)

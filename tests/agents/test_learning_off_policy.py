@@ -1,0 +1,51 @@
+"""The off-policy agents reach what can be earned on markets whose optimum is known.
+
+The default configurations, with less training than their presets ask for; the thresholds leave room
+for what several seeds have missed.
+"""
+
+import pytest
+import torch
+
+from drltrade.agents.registry import make_agent, parse_agent
+from drltrade.envs.optimum import truth_of
+from drltrade.envs.task import Task
+from drltrade.evaluation.optimality import score
+from drltrade.experiment.presets import read_preset, resolve_env
+
+pytestmark = pytest.mark.slow
+
+
+def reached(env, algorithm, steps, seed=0, **settings):
+    task = Task.build(resolve_env(env, {"synthetic": {"seed": seed + 1}}))
+    config = parse_agent({"algorithm": algorithm, **settings}, "test")
+    agent = make_agent(config, task, torch.Generator().manual_seed(seed))
+    agent.learn(steps, lambda *_: True)
+    return score(agent.policy(), task, truth_of(task))
+
+
+@pytest.mark.parametrize("algorithm", ["dqn", "sac"])
+def test_a_no_trade_band_is_found(algorithm):
+    assert reached("ar1-cost", algorithm, 150_000).share > 0.93
+
+
+@pytest.mark.parametrize("algorithm", ["dqn", "sac"])
+def test_tomorrows_return_is_found(algorithm):
+    assert reached("leaked-future", algorithm, 80_000).share > 0.97
+
+
+def test_noise_is_not_traded():
+    found = reached("martingale", "dqn", 150_000)
+    assert abs(found.value) <= 0.002
+
+
+@pytest.mark.parametrize("algorithm", ["ddpg", "td3", "sac"])
+def test_trading_is_smooth_where_it_costs(algorithm):
+    assert reached("garleanu-pedersen", algorithm, 100_000).share > 0.75
+
+
+@pytest.mark.parametrize("name", ["dqn", "ddpg", "td3", "sac"])
+def test_a_preset_says_what_is_the_default(name):
+    values, where = read_preset("agents", name)
+    values = {key: value for key, value in values.items() if key not in ("training", "description")}
+    assert parse_agent(values, where) == parse_agent({"algorithm": name}, "test")
