@@ -46,6 +46,7 @@ class A2C(PolicyGradientAgent):
     def _update(self, rollout: Rollout, progress: float) -> Tensor:
         """One gradient step; -> policy loss, value loss, entropy."""
         config, network = self.config, self.network
+        exploration = config.entropy_weight(progress)
         advantage = generalized_advantage(
             rollout.reward, rollout.value, rollout.next_value, rollout.terminated, rollout.done,
             config.gamma, config.gae_lambda,
@@ -64,6 +65,6 @@ class A2C(PolicyGradientAgent):
         policy_loss = policy_gradient_loss(log_probability, gain)
         value_loss = (value - target).square().mean()
         entropy = network.head.entropy(outputs)
-        loss = policy_loss + config.vf_coef * value_loss - config.ent_coef * entropy
+        loss = policy_loss + config.vf_coef * value_loss - exploration * entropy
         self._optimization.step(loss, progress)
         return torch.stack((policy_loss, value_loss, entropy)).detach()

@@ -46,7 +46,7 @@ class DQNConfig(OffPolicyConfig):
     network: NetworkConfig = NetworkConfig(activation="relu", initialisation="uniform")
     double: bool = Field(True, description="choose by the online network, value by the target's")
     dueling: bool = Field(True, description="separate state value and advantages")
-    n_envs: int = Field(128, ge=1, description="accounts stepped at once")
+    n_envs: int = Field(256, ge=1, description="accounts stepped at once")
     prioritized: bool = Field(False, description="draw transitions by their last error")
     priority_alpha: float = Field(0.6, ge=0, le=1, description="how far priorities matter")
     priority_beta: float = Field(

@@ -56,6 +56,7 @@ class PPO(PolicyGradientAgent):
 
     def _update(self, rollout: Rollout, progress: float) -> Tensor:
         config, network = self.config, self.network
+        exploration = config.entropy_weight(progress)
         advantage = generalized_advantage(
             rollout.reward, rollout.value, rollout.next_value, rollout.terminated, rollout.done,
             config.gamma, config.gae_lambda,
@@ -83,7 +84,7 @@ class PPO(PolicyGradientAgent):
                         value, flat.value[index], target[index], config.clip_range_vf
                     )
                     entropy = network.head.entropy(outputs)
-                    loss = policy_loss + config.vf_coef * value_loss - config.ent_coef * entropy
+                    loss = policy_loss + config.vf_coef * value_loss - exploration * entropy
                     self._optimization.step(loss, progress)
                     with torch.no_grad():
                         kl = approximate_kl(log_probability, old)

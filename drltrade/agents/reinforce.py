@@ -47,6 +47,7 @@ class Reinforce(PolicyGradientAgent):
     def _update(self, rollout: Rollout, progress: float) -> Tensor:
         """One gradient step; -> policy loss, value loss, entropy."""
         config, network = self.config, self.network
+        exploration = config.entropy_weight(progress)
         returns = discounted_return(rollout.reward, rollout.done, config.gamma) * rollout.counts
         flat = Rollout(*(field.flatten(0, 1) for field in rollout))
         with config.autocast(self.device):
@@ -61,7 +62,7 @@ class Reinforce(PolicyGradientAgent):
         policy_loss = policy_gradient_loss(log_probability, gain)
         value_loss = (value - earned).square().mean()
         entropy = network.head.entropy(outputs)
-        loss = policy_loss - config.ent_coef * entropy
+        loss = policy_loss - exploration * entropy
         if learned:
             loss = loss + config.vf_coef * value_loss
         self._optimization.step(loss, progress)

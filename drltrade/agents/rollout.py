@@ -33,7 +33,14 @@ class RolloutConfig(AgentConfig):
         "gaussian", description="distribution of a portfolio's weights; the others are long-only"
     )
     vf_coef: float = Field(0.5, ge=0, description="weight of the value loss")
-    ent_coef: float = Field(0.01, ge=0, description="weight of the entropy")
+    ent_coef: float = Field(
+        0.1, ge=0, description="weight of the entropy at the start; it falls linearly to 0"
+    )
+
+
+    def entropy_weight(self, progress: float) -> float:
+        """Of the entropy after a share `progress` of the training: first explore, then commit."""
+        return self.ent_coef * (1.0 - progress)
 
 
 class ActorCritic(nn.Module):

@@ -40,7 +40,9 @@ class SACConfig(OffPolicyConfig):
     algorithm: Literal["sac"] = "sac"
     network: NetworkConfig = NetworkConfig(activation="silu", initialisation="uniform")
     learning_rate: float = Field(2e-3, gt=0, description="at its height")
-    learning_starts: int = Field(2048, ge=0, description="transitions before the first update")
+    n_envs: int = Field(256, ge=1, description="accounts stepped at once")
+    buffer_size: int = Field(1_000_000, ge=1, description="transitions kept, all accounts together")
+    learning_starts: int = Field(8192, ge=0, description="transitions before the first update")
     tau: float = Field(0.02, gt=0, le=1, description="share of the online weights taken a step")
     learn_temperature: bool = Field(True, description="keep the policy's entropy at its target")
     initial_temperature: float = Field(0.1, gt=0, description="weight of entropy against reward")

@@ -140,6 +140,30 @@ def report(
 
 
 @app.command()
+def ladder(
+    agent: AgentName = "exo_dqn",
+    rung: Annotated[
+        list[str] | None,
+        typer.Option(help="A synthetic env preset; may be repeated. Default: all ten rungs."),
+    ] = None,
+    seeds: Annotated[int, typer.Option(min=1, help="Of each rung.")] = 5,
+    steps: Annotated[
+        int | None, typer.Option(min=1, help="Default: the agent preset's training.total_steps.")
+    ] = None,
+    assignments: Assignments = None,
+    device: Device = "auto",
+    report: Annotated[Path | None, typer.Option(help="Write an HTML report there.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Score an agent on synthetic markets whose optimum is known: what share of it does it earn?"""
+    from drltrade.cli.ladder import run_ladder
+    from drltrade.experiment.presets import parse_assignments
+
+    overrides = parse_assignments(assignments or [])
+    run_ladder(agent, rung or [], seeds, steps, overrides, device, report, as_json)
+
+
+@app.command()
 def doctor(as_json: Json = False) -> None:
     """Check this installation: packages, data, presets, devices."""
     from drltrade.cli.doctor import examine

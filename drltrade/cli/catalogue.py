@@ -94,9 +94,12 @@ def show_env(
 ) -> None:
     """A preset's keys, those it leaves to the defaults too, and what they mean."""
     from drltrade.experiment.presets import resolve_env
+    from drltrade.experiment.reporting import OF_REAL_MARKETS
 
     preset = resolve_env(name, {})
-    rows = [row for row in _fields(preset, "") if row["key"] != "description"]
+    process = getattr(preset, "synthetic", None)
+    unused = {"description", *(OF_REAL_MARKETS if process is not None else {"synthetic"})}
+    rows = [row for row in _fields(preset, "") if row["key"].split(".")[0] not in unused]
     show_table(preset.description, rows, as_json)
 
 

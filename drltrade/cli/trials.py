@@ -107,7 +107,7 @@ def train_one(
         print(json.dumps({"run": str(finished.path), **outcome}))  # noqa: T201
         return
     stopped = " (stopped early: validation no longer improved)" if outcome["stopped_early"] else ""
-    rows = {name: len(finished.task.rows(name)) for name in PERIODS}
+    rows = {name: sum(map(len, finished.task.spans(name))) for name in PERIODS}
     Console().print(
         f"bars: {', '.join(f'{name} {count:,}' for name, count in rows.items())}\n"
         f"{outcome['steps']:,} steps in {outcome['seconds']:.1f} s{stopped}; best validation log "

@@ -26,6 +26,10 @@ WARM_UP, LENGTH = 500, 2_000
 """Steps of each account that do not count, as it begins flat and without a past, and that do."""
 
 
+LEAST_STRETCHES = 5
+"""From which a standard error can be told."""
+
+
 @dataclass(frozen=True)
 class Optimality:
     """How well a policy did on fresh bars of a market whose optimum is known."""
@@ -138,14 +142,14 @@ def played(policy: Any, task: Task, truth: GroundTruth, length: int = LENGTH) ->
         length: steps of a stretch that count.
 
     Raises:
-        ConfigError: the test period holds fewer than two stretches.
+        ConfigError: the test period holds too few stretches.
     """
     rows = task.rows("test")
     starts = np.arange(rows[0], rows[-1] - WARM_UP - length, length)
-    if len(starts) < 2:
+    if len(starts) < LEAST_STRETCHES:
         raise ConfigError(
-            f"synthetic.test_bars = {len(rows)}: {WARM_UP + 2 * length + 2} are needed for two "
-            "stretches to compare"
+            f"synthetic.test_bars = {len(rows)}: {WARM_UP + LEAST_STRETCHES * length + 2} are "
+            f"needed for {LEAST_STRETCHES} stretches, to tell a standard error"
         )
     chosen = _play(player(policy, task), starts, length, task, truth)
     best = _play(OptimalPlayer(truth, task), starts, length, task, truth)
@@ -155,7 +159,7 @@ def played(policy: Any, task: Task, truth: GroundTruth, length: int = LENGTH) ->
     steadied = chosen.expected - weight * luck
     return Optimality(
         value=float(steadied.mean()),
-        error=_error(steadied),
+        error=_error(steadied, fitted=2),
         optimum=truth.value,
         turnover=float(chosen.turnover.mean()),
         realised=float(chosen.realised.mean()),
@@ -185,5 +189,6 @@ def _play(
     return _Played(expected / length, realised / length / truth.unit, turnover / length)
 
 
-def _error(values: Floats) -> float:
-    return float(values.std(ddof=1) / np.sqrt(len(values)))
+def _error(values: Floats, fitted: int = 1) -> float:
+    """Standard error of the mean of values [n] from which so many numbers were taken."""
+    return float(values.std(ddof=fitted) / np.sqrt(len(values)))

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -24,6 +24,7 @@ from drltrade.errors import ConfigError, DataError
 from drltrade.evaluation.metrics import metrics
 from drltrade.experiment.presets import merge, resolve_env
 from drltrade.experiment.run import Run, unrewarded
+from drltrade.market.synthetic import Process
 
 ROUNDING = 1e-6
 """By which targets may lie beyond a limit: actions are float32."""
@@ -106,14 +107,25 @@ def backtest(
         targets, _ = decide(_policy(subject, player.action_space), player)
     ledger = replay(targets, task.market, rows, rules)
     default = subject if isinstance(subject, str) else getattr(subject, "name", "targets")
-    seen = _in_sample(subject, task, rows) if isinstance(subject, Run) else ""
+    seen = _in_sample(subject, task, rows, period) if isinstance(subject, Run) else ""
     return Backtest(
         **vars(ledger), name=name or str(default), period=period, task=task, in_sample=seen
     )
 
 
-def _in_sample(run: Run, task: Task, rows: range) -> str:
+SEEN = {"train": "were learned from", "validation": "chose the checkpoint"}
+"""By period of a run, what its bars were used for."""
+
+UNSEEN = "These figures say nothing about prices that the agent has not seen."
+
+
+def _in_sample(run: Run, task: Task, rows: range, period: PeriodName) -> str:
     """What `run` has seen of the bars in `rows`, in a sentence."""
+    process = getattr(task.config, "synthetic", None)
+    if process is not None:  # its paths all begin on the same day, so that dates say nothing
+        if period not in SEEN or not _same_paths(process, run):
+            return ""
+        return f"Bars of this period {SEEN[period]}: it is the run's {period} period. {UNSEEN}"
     learned_from = run.manifest["data"]
     if (task.sha256, ", ".join(task.market.symbols)) != (
         learned_from["sha256"],
@@ -121,17 +133,23 @@ def _in_sample(run: Run, task: Task, rows: range) -> str:
     ):
         return ""
     first, last = task.market.times[rows[0]].date(), task.market.times[rows[-1]].date()
-    periods = run.env.periods
-    for name, use, (start, end) in (
-        ("train", "were learned from", periods.train),
-        ("validation", "chose the checkpoint", periods.validation),
-    ):
+    for name, use in SEEN.items():
+        start, end = run.env.periods.span(cast(PeriodName, name))
         if first < end and start < last:
             return (
                 f"Bars of this period {use}: it overlaps the run's {name} period, {start} to "
-                f"{end}. These figures say nothing about prices that the agent has not seen."
+                f"{end}. {UNSEEN}"
             )
     return ""
+
+
+def _same_paths(process: Process, run: Run) -> bool:
+    """Whether a run met a market of the same seed, of whatever length."""
+    met = getattr(run.env, "synthetic", None)
+    lengths = {"bars", "validation_bars", "test_bars"}
+    return met is not None and met.model_dump(exclude=lengths) == process.model_dump(
+        exclude=lengths
+    )
 
 
 def _policy(subject: Any, space: spaces.Space[Any]) -> Policy:

@@ -17,7 +17,7 @@ from drltrade.experiment.backtest import Backtest, backtest
 from drltrade.experiment.run import Run
 from drltrade.market.reward_spec import parse_reward
 from drltrade.report.html import write_report
-from drltrade.report.summary import Entry
+from drltrade.report.summary import Entry, counted
 
 BENCHMARK = "buy-and-hold"
 RANDOM_PATHS = 100
@@ -26,6 +26,9 @@ NOTE = (
     "The agents were trained on {train}, their best checkpoints were chosen on {validation}, and "
     "they are judged on {test}, which neither training nor choice has seen."
 )
+
+OF_REAL_MARKETS = {"data", "symbol", "train_symbols", "periods"}
+"""Keys of a preset that a synthetic market has no use for."""
 
 
 def baseline_entries(
@@ -155,12 +158,7 @@ def report_runs(
     task = first.task
     entries = [*agents, *baseline_entries(task, period)]
     entries += [random_entry(task, period, agent) for agent in agents]
-    periods = first.env.periods
-    spans = {
-        name: f"{periods.span(name)[0]} to {periods.span(name)[1]}"
-        for name in ("train", "validation", "test")
-    }
-    notes = [NOTE.format(**spans)] if period == "test" else []
+    notes = [NOTE.format(**_spans(task))] if period == "test" else []
     notes += _notes(task)
     write_report(
         path,
@@ -173,6 +171,22 @@ def report_runs(
         in_sample=in_sample_of(agents),
     )
     return path, entries
+
+
+def _spans(task: Task) -> dict[str, str]:
+    """What each period consists of."""
+    names: tuple[PeriodName, ...] = ("train", "validation", "test")
+    if getattr(task.config, "synthetic", None) is None:
+        periods = task.config.periods
+        return {name: f"{periods.span(name)[0]} to {periods.span(name)[1]}" for name in names}
+    spans = {name: task.spans(name) for name in names}
+    bars = {name: f"{sum(map(len, each)):,} bars" for name, each in spans.items()}
+    paths = counted(len(spans["train"]), "random path")
+    return {
+        "train": f"{paths} ({bars['train']})",
+        "validation": f"another ({bars['validation']})",
+        "test": f"a further one ({bars['test']})",
+    }
 
 
 def report_backtest(result: Backtest, path: Path) -> Path:
@@ -217,7 +231,8 @@ def _env(config: TradingConfig | PortfolioConfig) -> dict[str, Any]:
     """A preset to print; a reward that is a Python function by the function's name."""
     terms = parse_reward(config.reward)
     reward = {str(term): weight for term, weight in terms.items()}
-    return {**config.model_dump(mode="json", exclude={"reward"}), "reward": reward}
+    unused = OF_REAL_MARKETS if getattr(config, "synthetic", None) is not None else {"synthetic"}
+    return {**config.model_dump(mode="json", exclude={"reward", *unused}), "reward": reward}
 
 
 def _data(task: Task) -> Mapping[str, Any]:

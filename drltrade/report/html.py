@@ -1,22 +1,18 @@
-"""The report: one HTML file that opens offline, with the plotting script inside.
+"""The report of runs and baselines on one market.
 
-Nothing on the page is loaded from anywhere and nothing on it is typed by hand: every number, and
-every sentence that judges one, is computed from the ledgers. The same input gives the same bytes.
+Nothing on it is typed by hand: every number, and every sentence that judges one, is computed from
+the ledgers. The same input gives the same bytes.
 """
 
 import html
 from collections.abc import Mapping, Sequence
-from importlib import resources
 from pathlib import Path
 from typing import Any
-
-import plotly.graph_objects as go
-from plotly.io import to_html
-from plotly.offline import get_plotlyjs
 
 from drltrade import atomic
 from drltrade.backtest.ledger import Ledger
 from drltrade.report import breakdowns, figures, tables, training_curves
+from drltrade.report.page import page, plot, section
 from drltrade.report.style import MOST_POINTS, colours
 from drltrade.report.summary import Entry, check_entries, counted, summary_table, verdicts
 
@@ -30,12 +26,6 @@ FILL_RULES = {
 }
 
 OPTIMISTIC = '<span class="badge bad">OPTIMISTIC</span>'
-
-ICON = (
-    "data:image/svg+xml,%3Csvg xmlns=%22http://www.w3.org/2000/svg%22 viewBox=%220 0 16 16%22%3E"
-    "%3Cpath d=%22M1 13 6 7l3 3 6-8%22 fill=%22none%22 stroke=%22%230072B2%22 "
-    "stroke-width=%222%22/%3E%3C/svg%3E"
-)
 
 
 def write_report(
@@ -75,20 +65,11 @@ def write_report(
         _results(rows, benchmark, palette),
         *_figures(ordered, benchmark, palette, unseen=not in_sample),
         _trades(ordered),
-        _section("settings", "Settings", tables.settings_table(settings)),
+        section("settings", "Settings", tables.settings_table(settings)),
         _fill_rule(ordered),
         _conventions(reference.ledgers[0]),
     ]
-    style = resources.files("drltrade.report").joinpath("page.css").read_text(encoding="utf-8")
-    page = (
-        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f'<title>{html.escape(title)}</title>\n<link rel="icon" href="{ICON}">\n'
-        f"<style>\n{style}</style>\n<script>{get_plotlyjs()}</script>\n</head>\n<body>\n<main>\n"
-        + "\n".join(parts)
-        + "\n</main>\n</body>\n</html>\n"
-    )
-    atomic.write_text(path, page)
+    atomic.write_text(path, page(title, parts))
     return path
 
 
@@ -152,7 +133,7 @@ def _verdict(
     items.append(f'<p class="caveat">{html.escape(caveat)}</p>')
     listed = "".join(f"<li>{html.escape(note)}</li>" for note in notes)
     below = f'<ul class="notes">{listed}</ul>' if listed else ""
-    return _section("verdict", "Verdict", "".join(items) + below)
+    return section("verdict", "Verdict", "".join(items) + below)
 
 
 def _results(
@@ -165,7 +146,7 @@ def _results(
         'a best run. A dash is a number that is not defined; "2 of 3" counts the seeds where it '
         "is."
     )
-    return _section("results", "Results", tables.results_table(rows, benchmark, palette), text)
+    return section("results", "Results", tables.results_table(rows, benchmark, palette), text)
 
 
 def _figures(
@@ -183,19 +164,19 @@ def _figures(
     cut = f" The scale ends at {figures.LOWEST_EQUITY:g}." if below else ""
     sparse = " Lines show evenly spaced bars, not every one." if thinned else ""
     sections = [
-        _section(
+        section(
             "equity",
             "Equity",
-            _plot("equity", figures.equity_figure(entries, benchmark, palette)),
+            plot("equity", figures.equity_figure(entries, benchmark, palette)),
             "Log scale, starting at 1. Agents: median over the seeds at each bar, and the band "
             "from the lowest to the highest seed. A baseline with many runs: median and the band "
             "that holds 90% of them. Click a name to hide or show it; drag to zoom, double-click "
             f"to zoom out.{cut}{sparse}",
         ),
-        _section(
+        section(
             "drawdown",
             "Drawdown",
-            _plot("drawdown", figures.drawdown_figure(entries, benchmark, palette)),
+            plot("drawdown", figures.drawdown_figure(entries, benchmark, palette)),
             f"Equity below its highest close so far.{seed}{sparse}",
         ),
     ]
@@ -207,35 +188,33 @@ def _figures(
     )
     for i, agent in enumerate(agents):
         sections.append(
-            _section(
+            section(
                 f"position-{i}",
                 f"Positions of {agent.name}",
-                _plot(
-                    f"position-{i}", figures.position_figure(agent.ledgers[agent.representative])
-                ),
+                plot(f"position-{i}", figures.position_figure(agent.ledgers[agent.representative])),
                 f"{_which(agent)}{', the one with the median final equity' if chosen else ''}. "
                 f"{held}{sparse}",
             )
         )
     sections += [
-        _section(
+        section(
             "costs",
             "Costs and turnover",
-            _plot("costs", breakdowns.cost_figure(entries, palette))
+            plot("costs", breakdowns.cost_figure(entries, palette))
             + tables.costs_table(entries, palette),
             "What trading took, by part; the table in money. Interest and funding are negative "
             "where they were received." + seed,
         ),
-        _section(
+        section(
             "months",
             "Monthly returns",
-            _plot("months", breakdowns.monthly_figure(judged)),
+            plot("months", breakdowns.monthly_figure(judged)),
             "After costs." + seed,
         ),
-        _section(
+        section(
             "distribution",
             "Distribution of returns",
-            _plot("distribution", breakdowns.distribution_figure(judged, benchmark, palette)),
+            plot("distribution", breakdowns.distribution_figure(judged, benchmark, palette)),
             "How often a bar brought which return, after costs; log scale, so that the tails show."
             + seed,
         ),
@@ -243,10 +222,10 @@ def _figures(
     training = training_curves.training_figure(agents, palette)
     if training is not None:
         sections.append(
-            _section(
+            section(
                 "training",
                 "Training",
-                _plot("training", training),
+                plot("training", training),
                 "One line per seed; the star is the checkpoint with the best validation return."
                 + (" The period of this report took no part in it." if unseen else ""),
             )
@@ -268,7 +247,7 @@ def _trades(entries: Sequence[Entry]) -> str:
         "stop-loss, take-profit, margin call, ruin or the end of trading. Interest on cash belongs "
         "to no trip."
     )
-    return _section("trades", "Trades", "".join(blocks) or "<p>No agent traded.</p>", text)
+    return section("trades", "Trades", "".join(blocks) or "<p>No agent traded.</p>", text)
 
 
 def _fill_rule(entries: Sequence[Entry]) -> str:
@@ -277,7 +256,7 @@ def _fill_rule(entries: Sequence[Entry]) -> str:
         f"{html.escape(FILL_RULES.get(fill, ''))}</p>"
         for fill in sorted(_fills(entries))
     )
-    return _section("fill", "Fill rule", rules)
+    return section("fill", "Fill rule", rules)
 
 
 def _conventions(ledger: Ledger) -> str:
@@ -285,24 +264,7 @@ def _conventions(ledger: Ledger) -> str:
         f"Periods per year: {ledger.periods_per_year:g}. Risk-free rate: 0. Returns are simple "
         "returns per bar, after costs, marked at the close."
     )
-    return _section("conventions", "How each number is computed", tables.conventions_table(), text)
-
-
-def _section(identity: str, heading: str, body: str, text: str = "") -> str:
-    lead = f'<p class="lead">{html.escape(text)}</p>' if text else ""
-    return f'<section id="{identity}"><h2>{html.escape(heading)}</h2>\n{lead}\n{body}\n</section>'
-
-
-def _plot(identity: str, figure: go.Figure) -> str:
-    drawn: str = to_html(
-        figure,
-        config={"responsive": True, "displayModeBar": False},
-        include_plotlyjs=False,
-        full_html=False,
-        div_id=f"plot-{identity}",
-        default_height=f"{figure.layout.height}px",
-    )
-    return f'<div class="plot">{drawn}</div>'
+    return section("conventions", "How each number is computed", tables.conventions_table(), text)
 
 
 def _which(entry: Entry) -> str:

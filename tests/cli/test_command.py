@@ -47,11 +47,23 @@ def run_folder(tmp_path_factory):
 def test_help_names_every_command(command):
     code, out, _ = command("--help")
     assert code == 0
-    for name in ("demo", "train", "backtest", "report", "doctor", "data", "envs", "agents"):
+    for name in (
+        "demo",
+        "train",
+        "ladder",
+        "backtest",
+        "report",
+        "doctor",
+        "data",
+        "envs",
+        "agents",
+    ):
         assert f" {name} " in out
 
 
-@pytest.mark.parametrize("name", ["demo", "train", "backtest", "report", "doctor", "data"])
+@pytest.mark.parametrize(
+    "name", ["demo", "train", "ladder", "backtest", "report", "doctor", "data"]
+)
 def test_every_command_has_help(command, name):
     code, out, _ = command(name, "--help")
     assert code == 0
@@ -107,6 +119,18 @@ def test_the_keys_of_an_env_preset_are_readable(command, tmp_path):
     rows = {row["key"]: row["value"] for row in json.loads(out)}
     assert rows["asset_costs.GOOG.half_spread_bps"] == 3.0
     assert rows["costs.half_spread_bps"] == 1.0
+
+
+def test_a_synthetic_market_is_shown_by_its_process(command):
+    code, out, _ = command("envs", "show", "ar1-cost", "--json")
+    rows = {row["key"]: row["value"] for row in json.loads(out)}
+    assert code == 0
+    assert (rows["synthetic.kind"], rows["synthetic.rho"]) == ("ar1", 0.9)
+    assert not {key for key in rows if key.split(".")[0] in ("data", "symbol", "periods")}
+    _, out, _ = command("envs", "show", "sp500-daily", "--json")
+    keys = {row["key"] for row in json.loads(out)}
+    assert {"data", "periods.train"} <= keys
+    assert "synthetic" not in keys
 
 
 def test_data_is_listed_and_shown(command):
@@ -289,10 +313,9 @@ WRONG = {
     "no run": (["backtest", "--run", "nowhere"], "nowhere: no run there"),
     "no runs": (["report", "nowhere"], "nowhere: no run there, and no folder in it holds one"),
     "unknown device": (["train", "--device", "gpu"], "device 'gpu' is unknown; allowed: auto, cpu"),
-    "a portfolio for a native agent": (
+    "a portfolio for an agent of positions": (
         ["train", "--env", "us5-portfolio", "--agent", "dqn"],
-        'the native agents choose a position in one asset: the environment needs positions or '
-        'position_range (kind = "portfolio"',
+        "dqn chooses among listed positions of one asset, but the environment is a portfolio of 4",
     ),
     "a baseline of portfolios": (
         ["backtest", "--baseline", "equal-weight"],

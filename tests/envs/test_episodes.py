@@ -65,6 +65,18 @@ def test_stratified_starts_visit_each_block_of_the_period_in_turn(make_task, bar
     assert len(set(found)) > 2 * BLOCKS  # the place in a block is left to chance
 
 
+def test_every_step_tells_the_time_of_its_bar(make_task, make_random_bars):
+    env = TradingEnv(make_task(make_random_bars(0, 60), episode_length=5))
+    for seed in range(3):
+        _, info = env.reset(seed=seed)
+        times, over = [info["time"]], False
+        while not over:
+            *_, over, info = env.step(0)
+            times.append(info["time"])
+        first = env.episode.first_row
+        assert times == list(env.task.market.times[first : first + 6])
+
+
 @pytest.mark.parametrize("starts", ["uniform", "stratified"])
 def test_a_period_shorter_than_the_episode_is_played_whole(make_task, make_random_bars, starts):
     task = make_task(make_random_bars(0, 60), episode_length=1000, starts=starts)

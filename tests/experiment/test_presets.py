@@ -131,7 +131,7 @@ def test_an_algorithm_of_sb3_needs_no_file():
         (
             "agents",
             "pppo",
-            "no preset 'pppo' in agents/; did you mean 'ppo'? (there are: dqn, dqn-",
+            "no preset 'pppo' in agents/; did you mean 'ppo'? (there are: a2c, ddpg, direct, dqn",
         ),
         ("envs", "nowhere.toml", "nowhere.toml: no such file"),
     ],
