@@ -14,7 +14,7 @@ from drltrade.agents.optimisation import OptimizationConfig
 class AgentConfig(OptimizationConfig):
     """Network, optimisation, discount and precision."""
 
-    network: NetworkConfig = NetworkConfig()
+    network: NetworkConfig = NetworkConfig(initialisation="uniform")
     gamma: float = Field(0.99, ge=0, lt=1, description="discount of the next step's reward")
     normalize_reward: bool = Field(True, description="divide by the asset's volatility per bar")
     burn_in: int = Field(

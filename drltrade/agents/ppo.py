@@ -17,13 +17,17 @@ class PPOConfig(RolloutConfig):
     """Hyperparameters of `ppo`."""
 
     algorithm: Literal["ppo"] = "ppo"
-    batch_size: int = Field(2048, ge=2, description="transitions per gradient step")
+    n_envs: int = Field(256, ge=1, description="accounts stepped at once")
+    n_steps: int = Field(64, ge=1, description="steps of each account per rollout")
+    learning_rate: float = Field(2e-3, gt=0, description="at its height")
+    gamma: float = Field(0.97, ge=0, lt=1, description="discount of the next step's reward")
+    batch_size: int = Field(4096, ge=2, description="transitions per gradient step")
     n_epochs: int = Field(4, ge=1, description="passes over each rollout")
     schedule: Literal["constant", "linear", "cosine"] = Field(
         "linear", description="how the learning rate falls over the training"
     )
     eps: float = Field(1e-5, gt=0, description="all but sgd")
-    gae_lambda: float = Field(0.95, ge=0, le=1)
+    gae_lambda: float = Field(0.9, ge=0, le=1)
     clip_range: float = Field(0.2, gt=0)
     clip_range_vf: float | None = Field(
         None, gt=0, description="how far values may move in an update; none: as far as they like"

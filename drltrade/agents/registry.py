@@ -1,12 +1,13 @@
 """Algorithms by name."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import torch
+from torch import Tensor
 
 from drltrade.agents.a2c import A2C, A2CConfig
-from drltrade.agents.agent import Agent
+from drltrade.agents.agent import Agent, OnProgress, Policy
 from drltrade.agents.ddpg import DDPG, DDPGConfig
 from drltrade.agents.direct import Direct, DirectConfig
 from drltrade.agents.dqn import DQN, DQNConfig
@@ -19,6 +20,26 @@ from drltrade.agents.td3 import TD3, TD3Config
 from drltrade.envs.task import Task
 from drltrade.errors import ConfigError, DeviceError, suggestion
 from drltrade.settings import Settings, parse
+
+
+class SeedOfMany(NamedTuple):
+    """One of several seeds that learn at once: what an `Agent` has beside `learn`."""
+
+    learner: ExoDQN
+    seed: int
+
+    def policy(self) -> Policy:
+        """See `Agent`."""
+        return self.learner.policy(self.seed)
+
+    def weights(self) -> dict[str, Tensor]:
+        """See `Agent`."""
+        return self.learner.weights(self.seed)
+
+    def load_weights(self, weights: Mapping[str, Tensor]) -> None:
+        """See `Agent`."""
+        self.learner.load_weights(weights, self.seed)
+
 
 ALGORITHMS: dict[str, tuple[type[Settings], Any]] = {
     "dqn": (DQNConfig, DQN),
@@ -63,6 +84,37 @@ def make_agent(config: Settings, task: Task, generator: torch.Generator) -> Agen
     """Build the agent that `config` describes, on the device of `generator`."""
     agent: Agent = _lookup(config.algorithm, "agent")[1](config, task, generator)  # type: ignore[attr-defined]
     return agent
+
+
+def learns_together(config: Settings, seeds: int) -> bool:
+    """Whether `make_agents` takes this configuration for so many seeds."""
+    stackable = isinstance(config, ExoDQNConfig) and config.network.encoder in ("mlp", "cnn")
+    return seeds > 1 and stackable
+
+
+def make_agents(
+    config: Settings, task: Task, generators: Sequence[torch.Generator]
+) -> list[SeedOfMany]:
+    """One agent per generator, which learn at once by `learn_together`.
+
+    Raises:
+        ConfigError: the algorithm, or its network, learns one seed at a time.
+    """
+    if not learns_together(config, len(generators)):
+        raise ConfigError(
+            f"{config.algorithm} learns one seed at a time; exo_dqn with encoder mlp or cnn learns "  # type: ignore[attr-defined]
+            "several at once"
+        )
+    assert isinstance(config, ExoDQNConfig)
+    learner = ExoDQN(config, task, *generators)
+    return [SeedOfMany(learner, seed) for seed in range(len(generators))]
+
+
+def learn_together(
+    agents: Sequence[SeedOfMany], total_steps: int, on_progress: Sequence[OnProgress]
+) -> None:
+    """Train what `make_agents` returned; `on_progress` of each."""
+    agents[0].learner.learn_together(total_steps, on_progress)
 
 
 def resolve_device(name: str) -> torch.device:

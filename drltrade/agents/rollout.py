@@ -37,7 +37,6 @@ class RolloutConfig(AgentConfig):
         0.1, ge=0, description="weight of the entropy at the start; it falls linearly to 0"
     )
 
-
     def entropy_weight(self, progress: float) -> float:
         """Of the entropy after a share `progress` of the training: first explore, then commit."""
         return self.ent_coef * (1.0 - progress)

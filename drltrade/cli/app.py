@@ -67,7 +67,7 @@ def demo(
 
 
 DEMO_TITLE = "Two agents on the S&P 500, 2013-2018"
-DEMO_AGENTS = ("ppo-lstm", "dqn")
+DEMO_AGENTS = ("exo_dqn", "ppo-lstm")
 
 
 @app.command()

@@ -9,7 +9,7 @@ runs/<name>/config.json        resolved env and agent, seed, device
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -19,7 +19,7 @@ import pandas as pd
 import torch
 
 from drltrade.agents.agent import Policy
-from drltrade.agents.registry import make_agent, resolve_device
+from drltrade.agents.registry import learn_together, make_agent, make_agents, resolve_device
 from drltrade.atomic import write_json
 from drltrade.backtest.engine import decide
 from drltrade.data.catalog import CATALOG, find_file
@@ -160,6 +160,100 @@ def train(
     Raises:
         ConfigError, DataError, DeviceError: nothing has been written then.
     """
+    plan = _planned(env, agent, device, overrides)
+    folder = _new_folder(run, f"{plan.env_name}_{plan.agent_name}_seed{seed}")
+    # Building draws the initial weights, which depend on the number of threads like the rest.
+    with loop.cpu_threads(plan.agent.training.threads):
+        learner = make_agent(plan.agent.algorithm, plan.task, plan.generator(seed))
+        plan.write(folder, seed)
+        recorder = plan.recorder(folder, learner.weights, watch)
+        outcome = loop.train(learner, plan.agent.training, recorder)
+    write_json(folder / "outcome.json", asdict(outcome))
+    return load_run(folder)
+
+
+def train_together(
+    env: str,
+    agent: str,
+    runs: Mapping[int, Path],
+    *,
+    device: str = "auto",
+    watch: Callable[[int], loop.Watch] | None = None,
+    **overrides: Any,
+) -> list[Run]:
+    """Train several seeds at once, their networks stacked, and keep each in a folder of its own.
+
+    Args:
+        env, agent, device, overrides: as `train`.
+        runs: seed -> folder to create.
+        watch: seed -> what is told of its progress.
+
+    Raises:
+        ConfigError: the agent learns one seed at a time; and as `train`.
+    """
+    plan = _planned(env, agent, device, overrides)
+    for folder in runs.values():
+        _new_folder(folder, folder.name)
+    training = plan.agent.training
+    with loop.cpu_threads(training.threads):
+        generators = [plan.generator(seed) for seed in runs]
+        learners = make_agents(plan.agent.algorithm, plan.task, generators)
+        recorders = []
+        for (seed, folder), one in zip(runs.items(), learners, strict=True):
+            plan.write(folder, seed)
+            told = watch(seed) if watch else None
+            recorders.append(plan.recorder(folder, one.weights, told))
+        try:
+            learn_together(learners, training.total_steps, recorders)
+        finally:
+            outcomes = [recorder.finish() for recorder in recorders]
+    for folder, outcome in zip(runs.values(), outcomes, strict=True):
+        write_json(folder / "outcome.json", asdict(outcome))
+    return [load_run(folder) for folder in runs.values()]
+
+
+@dataclass(frozen=True)
+class _Planned:
+    """Everything about runs but their seeds, checked."""
+
+    env_name: str
+    agent_name: str
+    task: Task
+    agent: AgentPreset
+    device: torch.device
+
+    def generator(self, seed: int) -> torch.Generator:
+        return torch.Generator(self.device).manual_seed(seed)
+
+    def write(self, folder: Path, seed: int) -> None:
+        """What a run folder holds before the training."""
+        resolved = {
+            "env_name": self.env_name,
+            "agent_name": self.agent_name,
+            "env": self.task.config.model_dump(mode="json"),
+            "agent": self.agent.to_dict(),
+            "seed": seed,
+            "device": self.device.type,
+        }
+        folder.mkdir(parents=True, exist_ok=True)
+        write_json(folder / "config.json", resolved)
+        write_json(folder / "manifest.json", manifest(self.task, self.device))
+        write_json(folder / "scaler.json", self.task.scaler.to_dict())
+
+    def recorder(
+        self, folder: Path, weights: Callable[[], Mapping[str, Any]], watch: loop.Watch | None
+    ) -> loop.Recorder:
+        validation = face(self.task)(self.task, period="validation")
+        return loop.Recorder(
+            weights,
+            self.agent.training,
+            lambda policy: decide(policy, validation)[1],
+            folder,
+            watch or _unwatched,
+        )
+
+
+def _planned(env: str, agent: str, device: str, overrides: Mapping[str, Any]) -> _Planned:
     raw_agent, _ = read_preset("agents", agent)
     env_overrides, agent_overrides = split_overrides(overrides, raw_agent)
     config = resolve_env(env, env_overrides)
@@ -174,36 +268,10 @@ def train(
     config = config.model_copy(update={"reward": _found_again(config.reward)})
     preset = resolve_agent(agent, agent_overrides)
     where = resolve_device(device)
-    folder = _new_folder(run, f"{name}_{preset_name(agent)}_seed{seed}")
     task = Task.build(config)
     for period in ("train", "validation", "test"):
         task.rows(period)
-    generator = torch.Generator(where).manual_seed(seed)
-    # Building draws the initial weights, which depend on the number of threads like the rest.
-    with loop.cpu_threads(preset.training.threads):
-        learner = make_agent(preset.algorithm, task, generator)
-        resolved = {
-            "env_name": name,
-            "agent_name": preset_name(agent),
-            "env": task.config.model_dump(mode="json"),
-            "agent": preset.to_dict(),
-            "seed": seed,
-            "device": where.type,
-        }
-        folder.mkdir(parents=True, exist_ok=True)
-        write_json(folder / "config.json", resolved)
-        write_json(folder / "manifest.json", manifest(task, where))
-        write_json(folder / "scaler.json", task.scaler.to_dict())
-        validation = face(task)(task, period="validation")
-        outcome = loop.train(
-            learner,
-            preset.training,
-            lambda policy: decide(policy, validation)[1],
-            folder,
-            watch or _unwatched,
-        )
-    write_json(folder / "outcome.json", asdict(outcome))
-    return load_run(folder)
+    return _Planned(name, preset_name(agent), task, preset, where)
 
 
 def _found_again(reward: Any) -> Any:

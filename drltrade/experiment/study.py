@@ -6,14 +6,20 @@ import queue
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
+from drltrade.agents.registry import learns_together, resolve_device
 from drltrade.errors import ConfigError
-from drltrade.experiment.presets import preset_name
-from drltrade.experiment.run import Run, load_run, train
+from drltrade.experiment.presets import (
+    preset_name,
+    read_preset,
+    resolve_agent,
+    split_overrides,
+)
+from drltrade.experiment.run import Run, load_run, train, train_together
 
 Job = TypeVar("Job")
 Done = TypeVar("Done")
@@ -56,10 +62,50 @@ def run_trials(
     names = [trial.name for trial in trials]
     if twice := [name for name in names if names.count(name) > 1]:
         raise ConfigError(f"two trials would share the folder {folder / twice[0]}")
+    if _share_a_gpu(trials):
+        return _train_together(trials, folder, watch)
     folders = side_by_side(
         partial(_train, folder), trials, lambda told: watch(*told) if watch else None, workers
     )
     return [load_run(path) for path in folders]
+
+
+def _share_a_gpu(trials: Sequence[Trial]) -> bool:
+    """Whether trials differ in their seeds alone, and their agent can learn them in one batch."""
+    first = trials[0]
+    if any(replace(trial, seed=first.seed) != first for trial in trials):
+        return False
+    raw, _ = read_preset("agents", first.agent)
+    _, overrides = split_overrides(first.overrides, raw)
+    config = resolve_agent(first.agent, overrides).algorithm
+    return learns_together(config, len(trials)) and resolve_device(first.device).type == "cuda"
+
+
+def _train_together(trials: Sequence[Trial], folder: Path, watch: WatchTrial | None) -> list[Run]:
+    """All trials in this process: on a GPU a batch of small networks takes little more than one."""
+    names = {trial.seed: trial.name for trial in trials}
+    for name in names.values():
+        _cleared(folder / name)
+
+    def told(seed: int) -> Callable[[int, Mapping[str, float]], None]:
+        return lambda steps, figures: watch(names[seed], steps, figures) if watch else None
+
+    first = trials[0]
+    runs = train_together(
+        first.env, first.agent, {seed: folder / name for seed, name in names.items()},
+        device=first.device, watch=told, **first.overrides,
+    )  # fmt: skip
+    for run in runs:
+        if watch:
+            watch(run.name, run.outcome["steps"], None)
+    return runs
+
+
+def _cleared(folder: Path) -> Path:
+    """Where a run can be made: a run of an earlier study makes room."""
+    if (folder / "config.json").exists():
+        shutil.rmtree(folder)
+    return folder
 
 
 def side_by_side(
@@ -108,9 +154,7 @@ def _relay(messages: Any, futures: Sequence[Future[Any]], hear: Callable[[Any], 
 
 
 def _train(home: Path, trial: Trial, messages: Any) -> Path:
-    folder = home / trial.name
-    if (folder / "config.json").exists():
-        shutil.rmtree(folder)
+    folder = _cleared(home / trial.name)
     run = train(
         trial.env,
         trial.agent,

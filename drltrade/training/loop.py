@@ -8,8 +8,10 @@ from pathlib import Path
 
 import torch
 from pydantic import Field
+from torch import Tensor
 
 from drltrade.agents.agent import Agent, Policy
+from drltrade.errors import TrainingError
 from drltrade.settings import Settings
 from drltrade.training.checkpoint import save_weights
 from drltrade.training.logging import TrainingLog
@@ -46,53 +48,82 @@ class Outcome:
     seconds: float
 
 
-def train(
-    agent: Agent,
-    config: TrainingConfig,
-    evaluate: Evaluate,
-    folder: Path,
-    watch: Watch,
-) -> Outcome:
-    """Let `agent` learn, and keep its weights of the best validation score and of the end.
+class Recorder:
+    """Follows one trial as it learns: scores it, keeps the best of it, says when to stop.
 
     Writes `metrics.csv`, TensorBoard events and `checkpoints/{best,last}.pt` under `folder`.
     """
-    log = TrainingLog(folder)
-    stopping = EarlyStopping(config.patience)
-    interval = config.total_steps / config.evaluations
-    best, last = folder / "checkpoints" / "best.pt", folder / "checkpoints" / "last.pt"
-    started = time.perf_counter()
-    reached = 0
-    due = interval
 
-    def on_progress(steps: int, figures: Mapping[str, float], policy: Policy) -> bool:
-        nonlocal reached, due
-        reached = steps
-        figures = dict(figures) | {"steps_per_second": steps / (time.perf_counter() - started)}
-        if steps >= due or steps >= config.total_steps:
-            due += interval * max(1, -(-(steps - due) // interval))
-            score = evaluate(policy)
+    def __init__(
+        self,
+        weights: Callable[[], Mapping[str, Tensor]],
+        config: TrainingConfig,
+        evaluate: Evaluate,
+        folder: Path,
+        watch: Watch,
+    ) -> None:
+        """`weights`: the agent's, as they are when they are asked for."""
+        self._weights, self._config, self._evaluate, self._watch = weights, config, evaluate, watch
+        self._log, self._stopping = TrainingLog(folder), EarlyStopping(config.patience)
+        self._checkpoints = folder / "checkpoints"
+        self._interval = config.total_steps / config.evaluations
+        self._due, self._reached, self._started = self._interval, 0, time.perf_counter()
+
+    def __call__(self, steps: int, figures: Mapping[str, float], policy: Policy) -> bool:
+        """See `agents.agent.OnProgress`."""
+        if self._stopping.exhausted:
+            return False  # beside other seeds, which go on
+        self._reached, total = steps, self._config.total_steps
+        seconds = time.perf_counter() - self._started
+        figures = dict(figures) | {"steps_per_second": steps / seconds}
+        if steps >= self._due or steps >= total:
+            self._due += self._interval * max(1, -(-(steps - self._due) // self._interval))
+            score = self._evaluate(policy)
             figures["validation"] = score
-            if stopping.improved(score, steps):
-                save_weights(best, agent.weights())
-            figures["best_validation"] = stopping.best
-        log.write(steps, figures)
+            if self._stopping.improved(score, steps):
+                save_weights(self._checkpoints / "best.pt", self._weights())
+            figures["best_validation"] = self._stopping.best
+        self._log.write(steps, figures)
         if "validation" in figures:
-            log.flush()
-        watch(steps, figures)
-        return not stopping.exhausted
+            self._log.flush()
+        self._watch(steps, figures)
+        if self._stopping.exhausted:
+            self._save_last()
+        return not self._stopping.exhausted
 
+    def _save_last(self) -> None:
+        save_weights(self._checkpoints / "last.pt", self._weights())
+
+    def finish(self) -> Outcome:
+        """Keep the last weights and close the log."""
+        seconds = time.perf_counter() - self._started
+        stopped = self._stopping.exhausted
+        if not stopped:
+            self._save_last()
+        self._log.close()
+        return Outcome(
+            steps=self._reached,
+            best_steps=self._stopping.best_steps,
+            best_validation=self._stopping.best,
+            stopped_early=stopped and self._reached < self._config.total_steps,
+            seconds=seconds,
+        )
+
+
+def train(agent: Agent, config: TrainingConfig, recorder: Recorder) -> Outcome:
+    """Let `agent` learn; see `Recorder`.
+
+    Raises:
+        TrainingError: the loss or a gradient was not finite. The weights before that step are in
+            `checkpoints/last.pt`, the best ones in `best.pt`.
+    """
     with cpu_threads(config.threads):
-        agent.learn(config.total_steps, on_progress)
-    save_weights(last, agent.weights())
-    log.close()
-    return Outcome(
-        steps=reached,
-        best_steps=stopping.best_steps,
-        best_validation=stopping.best,
-        stopped_early=stopping.exhausted and reached < config.total_steps,
-        seconds=time.perf_counter() - started,
-    )
+        try:
+            agent.learn(config.total_steps, recorder)
+        except TrainingError:
+            recorder.finish()
+            raise
+    return recorder.finish()
 
 
 @contextlib.contextmanager

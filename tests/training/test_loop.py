@@ -9,11 +9,11 @@ import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from drltrade.atomic import write_atomic, write_json, write_text
-from drltrade.errors import ConfigError
+from drltrade.errors import ConfigError, TrainingError
 from drltrade.settings import parse
 from drltrade.training.checkpoint import load_weights, save_weights
 from drltrade.training.logging import TrainingLog
-from drltrade.training.loop import TrainingConfig, cpu_threads, train
+from drltrade.training.loop import Recorder, TrainingConfig, cpu_threads, train
 from drltrade.training.stopping import EarlyStopping
 
 CPU = torch.device("cpu")
@@ -38,14 +38,15 @@ class Scripted:
 
 def run(tmp_path, scores, report=10, **config):
     agent, seen, script = Scripted(report), [], iter(scores)
-    outcome = train(
-        agent,
-        TrainingConfig(**config),
+    settings = TrainingConfig(**config)
+    recorder = Recorder(
+        agent.weights,
+        settings,
         lambda policy: next(script),
         tmp_path,
         lambda steps, figures: seen.append((steps, dict(figures))),
     )
-    return agent, outcome, seen
+    return agent, train(agent, settings, recorder), seen
 
 
 def kept(tmp_path, name):
@@ -68,6 +69,22 @@ def test_it_stops_when_validation_no_longer_improves(tmp_path):
     assert agent.steps == 40
     assert kept(tmp_path, "best") == 20
     assert kept(tmp_path, "last") == 40
+
+
+def test_a_training_that_leaves_the_finite_numbers_keeps_what_was_good(tmp_path):
+    class Failing(Scripted):
+        def learn(self, total_steps, on_progress):
+            super().learn(20, on_progress)
+            raise TrainingError("the loss or its gradient was not finite at gradient step 21")
+
+    agent = Failing()
+    settings = TrainingConfig(total_steps=40, evaluations=4)
+    recorder = Recorder(agent.weights, settings, lambda policy: 1.0, tmp_path, lambda *_: None)
+    with pytest.raises(TrainingError, match="gradient step 21"):
+        train(agent, settings, recorder)
+    assert kept(tmp_path, "best") == 10
+    assert kept(tmp_path, "last") == 20
+    assert pd.read_csv(tmp_path / "metrics.csv")["steps"].tolist() == [10, 20]
 
 
 def test_it_looks_as_often_as_asked_and_at_the_end(tmp_path):
