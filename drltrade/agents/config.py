@@ -24,6 +24,11 @@ class AgentConfig(OptimizationConfig):
         "float32", description="of the network's products while it learns"
     )
 
+    compile: Literal["none", "default", "reduce-overhead"] = Field(
+        "none",
+        description="torch.compile the network; reduce-overhead records CUDA graphs of it, too",
+    )
+
     @property
     def lead(self) -> int:
         """Bars before the first decision of a segment that the encoder reads."""
@@ -37,6 +42,12 @@ class AgentConfig(OptimizationConfig):
         on_cpu = torch.Generator().manual_seed(generator.initial_seed())
         uniform = self.network.initialisation == "uniform"
         initialise(network, on_cpu, head_gain, self.network.gain, uniform)
+
+    def compiled(self, *modules: nn.Module) -> None:
+        """Have modules compiled when they are first called, if that is wished for."""
+        if self.compile != "none":
+            for module in modules:
+                module.compile(mode=self.compile)
 
     def autocast(self, device: torch.device) -> torch.autocast:
         """The precision as a context."""

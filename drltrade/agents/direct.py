@@ -138,6 +138,7 @@ class Direct:
         network = BandValues(config.network, task)
         config.initialise(network, generator, head_gain=0.1)
         self.network = network.to(self.device)
+        config.compiled(network.encoder, network.tower)
         draw_from(network, generator)
         self._reward = make_reward(torch, task.rules.reward)
         self._optimization = Optimization(config, network.parameters())

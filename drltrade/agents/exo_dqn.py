@@ -143,6 +143,8 @@ class ExoDQN:
             config.initialise(values, generator, head_gain=0.01)
             networks.append(_Stretches(values, config.sequence_length + 1, history))
         targets = [copy.deepcopy(n).requires_grad_(False).to(self.device) for n in networks]
+        for network in (*networks, *targets):
+            config.compiled(network.values.encoder, network.values.tower)
         self._online = Seeds([network.to(self.device) for network in networks])
         self._target = Seeds(targets) if config.tau < 1.0 else self._online
         self._optimization = Optimization(

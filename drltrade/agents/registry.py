@@ -117,6 +117,31 @@ def learn_together(
     agents[0].learner.learn_together(total_steps, on_progress)
 
 
+def restore(agent: Agent, weights: Mapping[str, Tensor], where: str) -> None:
+    """Load weights into an agent, if they are those of such a network.
+
+    Raises:
+        ConfigError: they are another network's, or another market's; names the first difference.
+    """
+    own = agent.weights()
+    shapes = {name: tuple(tensor.shape) for name, tensor in own.items()}
+    found = {name: tuple(tensor.shape) for name, tensor in weights.items()}
+    for name in sorted(shapes.keys() | found.keys()):
+        if shapes.get(name) == found.get(name):
+            continue
+        raise ConfigError(
+            f"{where} holds the weights of another network or market: {name} is "
+            f"{_size(found.get(name))} there and {_size(shapes.get(name))} in this agent; the "
+            "algorithm, network, features, window and actions must be those it was trained with "
+            "(config.json of its run)"
+        )
+    agent.load_weights(weights)
+
+
+def _size(shape: tuple[int, ...] | None) -> str:
+    return "absent" if shape is None else " x ".join(map(str, shape)) or "a number"
+
+
 def resolve_device(name: str) -> torch.device:
     """`cpu`, `cuda`, or `auto` (CUDA where there is one).
 

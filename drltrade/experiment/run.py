@@ -19,7 +19,13 @@ import pandas as pd
 import torch
 
 from drltrade.agents.agent import Policy
-from drltrade.agents.registry import learn_together, make_agent, make_agents, resolve_device
+from drltrade.agents.registry import (
+    learn_together,
+    make_agent,
+    make_agents,
+    resolve_device,
+    restore,
+)
 from drltrade.atomic import write_json
 from drltrade.backtest.engine import decide
 from drltrade.data.catalog import CATALOG, find_file
@@ -78,7 +84,8 @@ class Run:
         """The policy of the best validation score."""
         generator = torch.Generator(resolve_device("cpu")).manual_seed(self.seed)
         agent = make_agent(self.agent.algorithm, unrewarded(self.task), generator)
-        agent.load_weights(load_weights(self.path / "checkpoints" / "best.pt", generator.device))
+        checkpoint = self.path / "checkpoints" / "best.pt"
+        restore(agent, load_weights(checkpoint, generator.device), str(checkpoint))
         return agent.policy()
 
     @property

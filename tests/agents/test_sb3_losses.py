@@ -9,11 +9,14 @@ import numpy as np
 import pytest
 import torch
 from gymnasium import spaces
-from stable_baselines3 import DQN, SAC, TD3
+from stable_baselines3 import DQN, PPO, SAC, TD3
 from stable_baselines3.common.logger import configure
 
+from drltrade.agents.heads import CategoricalHead
 from drltrade.agents.losses import (
     clipped_double_q_target,
+    clipped_policy_loss,
+    clipped_value_loss,
     critic_loss,
     double_q_target,
     smoothed_action,
@@ -22,6 +25,7 @@ from drltrade.agents.losses import (
     temporal_difference_loss,
     weighted_mean,
 )
+from drltrade.agents.returns import generalized_advantage
 from drltrade.agents.soft_policies import squashed
 
 BATCH, GAMMA = 64, 0.9
@@ -156,3 +160,64 @@ def test_the_density_of_a_squashed_gaussian():
     # stable-baselines3 adds 1e-6 to 1 - a^2 under the logarithm; that is taken back here.
     exact = log_probability + (1 - action**2 + 1e-6).log().sum(1) - (1 - action**2).log().sum(1)
     torch.testing.assert_close(density, exact, rtol=1e-5, atol=1e-4)
+
+
+@pytest.mark.parametrize("clip_range_vf", [None, 0.1])
+def test_the_losses_of_ppo(clip_range_vf):
+    vf_coef, ent_coef = 0.7, 0.03
+    model = PPO(
+        "MlpPolicy", Tiny(spaces.Discrete(4)), learning_rate=0.0, n_steps=BATCH, batch_size=BATCH,
+        n_epochs=1, gamma=GAMMA, gae_lambda=0.8, clip_range=0.15, clip_range_vf=clip_range_vf,
+        vf_coef=vf_coef, ent_coef=ent_coef, max_grad_norm=1e9, seed=0, device="cpu",
+    )  # fmt: skip
+    model.set_logger(configure(None, []))
+    model.learn(BATCH)
+    # A policy that has moved since the rollout, so that some ratios are clipped.
+    torch.manual_seed(0)
+    with torch.no_grad():
+        for parameter in model.policy.parameters():
+            parameter.add_(0.2 * torch.randn_like(parameter))
+    model.train()
+    batch = next(model.rollout_buffer.get(BATCH))
+
+    features = model.policy.extract_features(batch.observations)
+    of_actor, of_critic = model.policy.mlp_extractor(features)
+    outputs = model.policy.action_net(of_actor)
+    value = model.policy.value_net(of_critic).flatten()
+    head = CategoricalHead((-1.0, 0.0, 1.0, 2.0))
+    gain = batch.advantages
+    gain = (gain - gain.mean()) / (gain.std() + 1e-8)
+    log_probability = head.log_probability(outputs, batch.actions.long().flatten())
+    policy_loss = clipped_policy_loss(log_probability, batch.old_log_prob, gain, 0.15)
+    value_loss = clipped_value_loss(value, batch.old_values, batch.returns, clip_range_vf)
+    entropy = head.entropy(outputs)
+    loss = policy_loss + vf_coef * value_loss - ent_coef * entropy
+
+    logged = model.logger.name_to_value
+    assert 0.0 < logged["train/clip_fraction"] < 1.0
+    assert float(policy_loss) == pytest.approx(logged["train/policy_gradient_loss"], abs=1e-6)
+    assert float(value_loss) == pytest.approx(logged["train/value_loss"], rel=1e-6)
+    assert -float(entropy) == pytest.approx(logged["train/entropy_loss"], rel=1e-6)
+    assert float(loss) == pytest.approx(logged["train/loss"], rel=1e-6)
+    parameters = [p for p in model.policy.parameters() if p.grad is not None]
+    assert_gradients(loss, parameters, gradients(parameters))
+
+
+def test_the_advantages_of_ppo():
+    model = PPO(
+        "MlpPolicy", Tiny(spaces.Discrete(4)), n_steps=BATCH, batch_size=BATCH, gamma=GAMMA,
+        gae_lambda=0.8, learning_rate=0.0, seed=0, device="cpu",
+    )  # fmt: skip
+    model.learn(BATCH)
+    buffer = model.rollout_buffer
+    reward, value = (torch.from_numpy(x.reshape(BATCH, 1)) for x in (buffer.rewards, buffer.values))
+    # An episode starts where the step before ended one; the last one's end only the model knows.
+    starts = np.append(buffer.episode_starts.flatten()[1:], model._last_episode_starts)
+    done = torch.from_numpy(starts.astype(bool))[:, None]
+    with torch.no_grad():
+        last = model.policy.predict_values(torch.from_numpy(model._last_obs))
+    advantage = generalized_advantage(
+        reward, value, torch.cat([value[1:], last]), done, done, GAMMA, 0.8
+    )
+    theirs = torch.from_numpy(buffer.advantages.reshape(BATCH, 1))
+    torch.testing.assert_close(advantage, theirs, rtol=1e-5, atol=1e-5)
