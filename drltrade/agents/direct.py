@@ -21,7 +21,7 @@ from collections.abc import Mapping
 from typing import Literal
 
 import torch
-from pydantic import Field, model_validator
+from pydantic import Field
 from torch import Tensor
 from torch.nn import functional
 
@@ -54,19 +54,29 @@ class DirectConfig(AgentConfig):
     )
     max_grad_norm: float | None = Field(1.0, gt=0, description="none: never clipped")
     batch_size: int = Field(16_384, ge=1, description="bars per gradient step")
-    sequence_length: int = Field(64, ge=2, description="bars that a gradient reaches back over")
+    sequence_length: int | None = Field(
+        None, ge=2,
+        description="bars that a gradient reaches back over; default: a quarter of an episode, "
+        "but at least 64",
+    )  # fmt: skip
     cost_annealing: float = Field(
         0.5, ge=0, le=1, description="share of the training over which costs rise to their size"
     )
 
-    @model_validator(mode="after")
-    def _a_segment_fits(self) -> "DirectConfig":
-        if self.batch_size < self.sequence_length:
-            raise ValueError(
-                f"batch_size = {self.batch_size} holds no segment of sequence_length = "
-                f"{self.sequence_length} bars"
+    def length(self, task: Task) -> int:
+        """Bars of a segment.
+
+        Raises:
+            ConfigError: a batch does not hold one.
+        """
+        episode = task.config.episode_length
+        longest = episode[1] if isinstance(episode, tuple) else episode or 0
+        length = self.sequence_length or max(longest // 4, 64)
+        if self.batch_size < length:
+            raise ConfigError(
+                f"batch_size = {self.batch_size} holds no segment of sequence_length = {length} bars"
             )
-        return self
+        return length
 
 
 class BandValues(Encoder):
@@ -132,6 +142,7 @@ class Direct:
         check_smooth(task.rules, "direct")
         self.config, self.device, self._generator = config, generator.device, generator
         self._task, self._view = task, MarketView(task, self.device)
+        self._length = config.length(task)
         self._scale = reward_scale(task) if config.normalize_reward else 1.0
         self._history = config.network.memory == "history"
         self._lead = config.burn_in if self._history else task.config.window - 1
@@ -152,16 +163,16 @@ class Direct:
             on_progress: see `Agent`.
         """
         config, policy = self.config, self.policy()
-        segments = self._view.segments(config.sequence_length, config.lead)
+        segments = self._view.segments(self._length, config.lead)
         bars = smooth_bars(self._task.market, self._task.rules, self.device)
-        count = config.batch_size // config.sequence_length
+        count = config.batch_size // self._length
         earned, since = torch.zeros((), dtype=torch.float64, device=self.device), 0
         while self._steps < total_steps:
             progress = self._steps / total_steps
             reward = self._reward_of(segments.draw(count, self._generator), bars, progress)
             self._optimization.step(-reward / self._scale, progress)
             earned += reward.detach()
-            self._steps += count * config.sequence_length
+            self._steps += count * self._length
             since += 1
             if since == self.report_every or self._steps >= total_steps:
                 self._optimization.check()
@@ -171,7 +182,7 @@ class Direct:
 
     def _reward_of(self, start: Tensor, bars: SmoothBars, progress: float) -> Tensor:
         """Mean reward of a step along segments that begin at rows `start` [B]."""
-        config, network, length = self.config, self.network, self.config.sequence_length
+        config, network, length = self.config, self.network, self._length
         with config.autocast(self.device):
             stretches = self._view.stretch(start, length, self._lead)
             bands = read(network, stretches, length, self._history).transpose(0, 1)
