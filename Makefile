@@ -33,9 +33,9 @@ format: $(VENV)/.dev  ## let ruff tidy up
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(VENV)/.dev  ## every benchmark; figures to compare with benchmarks/RESULTS.md
+bench: $(VENV)/.dev  ## every benchmark, the ladder (hours) last; compare with benchmarks/RESULTS.md
 	$(BIN)/pip install --quiet --editable '.[bench]'
-	for script in market backtest ppo startup; do \
+	for script in market backtest ppo recurrent memory seeds startup ladder; do \
 	    $(BIN)/python benchmarks/bench_$$script.py || exit 1; done
 
 bench-gpu: $(VENV)/.dev  ## the same on a GPU, where there is one

@@ -37,14 +37,13 @@ import gymnasium
 import numpy as np
 import pandas as pd
 import torch
-from markets import walk
+from markets import task_on, walk
 from timing import print_machine, print_table, rates
 from torch import Tensor
 
 import drltrade  # noqa: F401 (registers the environments)
 from drltrade.envs.config import PortfolioConfig
 from drltrade.envs.task import Task
-from drltrade.features.scaling import Scaler
 from drltrade.market.account import make_rule
 from drltrade.market.namespaces import torch_namespace
 from drltrade.market.simulator import Rules, Simulator
@@ -166,15 +165,7 @@ def steps_of(env: Any, steps: int) -> Work:
 def panel() -> Task:
     """A portfolio of 30 assets with 8 features each."""
     market = walk(2500, ASSETS, features=FEATURES)
-    symbols = market.symbols
-    config = PortfolioConfig(symbols=symbols, data="walk")
-    days = [market.times[k].date() for k in (0, 1500, 1501, 2000, 2001, 2499)]
-    periods = type(config.periods)(
-        train=(days[0], days[1]), validation=(days[2], days[3]), test=(days[4], days[5])
-    )
-    table = pd.DataFrame(market.features[:, :2].astype(np.float64))
-    config = config.model_copy(update={"periods": periods})
-    return Task(config, market, Scaler.fit(table), "walk", "")
+    return task_on(market, PortfolioConfig(symbols=market.symbols, data="walk"))
 
 
 def finrl() -> Any:

@@ -1,8 +1,13 @@
 """Markets for the benchmarks: random walks."""
 
+from itertools import pairwise
+
 import numpy as np
 import pandas as pd
 
+from drltrade.envs.config import PortfolioConfig, TradingConfig
+from drltrade.envs.task import Task
+from drltrade.features.scaling import Scaler
 from drltrade.market.tensors import Market
 
 
@@ -37,4 +42,15 @@ def walk(
         features=random.normal(0.0, 1.0, (bars, features * assets)).astype(np.float32),
         columns=tuple(f"{symbol}:{k}" for symbol in symbols for k in range(features)),
         periods_per_year=252.0,
+    )
+
+
+def task_on(market: Market, config: TradingConfig | PortfolioConfig) -> Task:
+    """Three fifths of the bars to learn on, a fifth to choose on and a fifth to judge on."""
+    edges = [len(market) * share // 5 for share in (0, 3, 4, 5)]
+    days = [(market.times[a].date(), market.times[b - 1].date()) for a, b in pairwise(edges)]
+    periods = type(config.periods)(train=days[0], validation=days[1], test=days[2])
+    table = pd.DataFrame(market.features.astype(np.float64), columns=list(market.columns))
+    return Task(
+        config.model_copy(update={"periods": periods}), market, Scaler.fit(table), "walk", ""
     )

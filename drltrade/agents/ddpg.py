@@ -3,6 +3,11 @@
 Source: Lillicrap et al. 2016, "Continuous control with deep reinforcement learning" (ICLR). The
 noise of exploration is independent from bar to bar, as in Fujimoto et al. 2018: markets have no
 inertia to overcome.
+
+Where trades are dear, the first slopes of a critic that has seen little point at the bounds: there
+the clipped noise trades least. Three things keep the actor from following it there for good: the
+critic is told the trade that an action means, the actor says what to trade and waits for the
+critic's first updates, and its bounds do not hold it (see `actor_critic`).
 """
 
 import copy
@@ -13,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from drltrade.agents.actions import weight_box
-from drltrade.agents.actor_critic import Actor, Critic, DeterministicConfig, deviations
+from drltrade.agents.actor_critic import Actor, Critic, DeterministicConfig, bounded, deviations
 from drltrade.agents.agent import OnProgress
 from drltrade.agents.alternation import follow, live_and_learn
 from drltrade.agents.level import Level
@@ -48,7 +53,7 @@ class DDPG:
         self.config, self.device, self._generator = config, generator.device, generator
         self.box, self._shape = weight_box(task, self.name), task.observation_size
         self._experience = Experience(config, task, generator, continuous=True)
-        actor = Actor(config.network, self._shape, self.box.assets, 1).eval()
+        actor = Actor(config.network, self._shape, self.box.assets, 1, self.box).eval()
         critic = Critic(config.network, self._shape, self.box, self.critics).eval()
         config.initialise(actor, generator, head_gain=0.01)
         config.initialise(critic, generator, head_gain=0.1)
@@ -76,7 +81,7 @@ class DDPG:
     def _act(self, progress: float) -> tuple[Tensor, Tensor]:
         """The actor's actions and noise."""
         embedding = self._experience.look(self.actor.encoder)
-        unit = torch.tanh(self.actor.outputs(embedding, self._experience.simulator.account))
+        unit = bounded(self.actor.outputs(embedding, self._experience.simulator.account))
         noise = torch.randn(unit.shape, generator=self._generator, device=self.device)
         unit = (unit + self._deviations * noise).clamp(-1.0, 1.0)
         return unit, self.box.weights(unit)
@@ -88,9 +93,10 @@ class DDPG:
         critic_loss, now = self._update_critic(sample, progress)
         actor_loss = torch.zeros_like(critic_loss)
         if self._actor_is_due():
-            actor_loss = self._update_actor(sample, now, progress)
+            if self._updates > self.config.actor_starts:
+                actor_loss = self._update_actor(sample, now, progress)
+                follow(self._target_actor, self.actor, self.config.tau)
             follow(self._target_critic, self.critic, self.config.tau)
-            follow(self._target_actor, self.actor, self.config.tau)
         return torch.stack([critic_loss, actor_loss])
 
     def _update_critic(self, sample: Sample, progress: float) -> tuple[Tensor, Tensor]:
@@ -98,7 +104,7 @@ class DDPG:
         batch, experience = sample.batch, self._experience
         with self.config.autocast(self.device), torch.no_grad():
             embedding = experience.later(self._target_actor.encoder, sample)
-            action = torch.tanh(self._target_actor.outputs(embedding, batch.next_account))
+            action = bounded(self._target_actor.outputs(embedding, batch.next_account))
             embedding = experience.later(self._target_critic.encoder, sample)
             action = self._smoothed(action)
             next_values = self._target_critic.values(embedding, batch.next_account, action)
@@ -117,7 +123,7 @@ class DDPG:
         self.critic.requires_grad_(False)
         with self.config.autocast(self.device):
             embedding = self._experience.now(self.actor.encoder, sample)
-            action = torch.tanh(self.actor.outputs(embedding, account))
+            action = bounded(self.actor.outputs(embedding, account))
             loss = -weighted_mean(self.critic.first(now, account, action), sample.weight)
         self._actor_optimization.step(loss, progress)
         self.critic.requires_grad_(True)
@@ -136,7 +142,7 @@ class DDPG:
         box = self.box
         return NetworkPolicy(
             self.actor.encoder, self.actor.outputs,
-            lambda outputs: box.orders(box.weights(torch.tanh(outputs))),
+            lambda outputs: box.orders(box.weights(bounded(outputs))),
             self.config.network, self._shape, self.device,
         )  # fmt: skip
 

@@ -74,7 +74,8 @@ class DirectConfig(AgentConfig):
         length = self.sequence_length or max(longest // 4, 64)
         if self.batch_size < length:
             raise ConfigError(
-                f"batch_size = {self.batch_size} holds no segment of sequence_length = {length} bars"
+                f"batch_size = {self.batch_size} holds no segment of {length} bars "
+                "(sequence_length)"
             )
         return length
 

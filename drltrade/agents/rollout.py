@@ -14,9 +14,9 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from drltrade.agents.config import AgentConfig
-from drltrade.agents.encoders import make_encoder
+from drltrade.agents.encoders import State, make_encoder
 from drltrade.agents.heads import WeightsHead, make_head
-from drltrade.agents.market_view import MarketView, read, reward_scale
+from drltrade.agents.market_view import MarketView, reward_scale
 from drltrade.agents.noisy import draw_from, quiet
 from drltrade.agents.policy import NetworkPolicy
 from drltrade.agents.towers import Tower
@@ -124,6 +124,7 @@ class Experience:
         )
         self.view = MarketView(task, generator.device)
         self.scale = reward_scale(task) if config.normalize_reward else 1.0
+        self._state: State | None = None
         draw_from(network, generator)
 
     @torch.no_grad()
@@ -174,8 +175,14 @@ class Experience:
         """(t, steps since the rollout began) -> embeddings."""
         config, encoder = self.config, self.network.encoder
         if self.history:
+            # The state before the rollout, from a burn-in on the bars that lead to it. The updates
+            # of this rollout begin with it, too: by then it is a few gradient steps old, as in
+            # Kapturowski et al. 2019.
             bars = self.view.stretch(start, config.n_steps + 1, config.lead)
-            embeddings = read(encoder, bars, config.n_steps + 1, history=True)
+            self._state = None
+            if config.lead:
+                self._state = encoder.sequence(bars[:, : config.lead])[1]
+            embeddings, _ = encoder.sequence(bars[:, config.lead :], self._state)
             return lambda t, step: embeddings[:, step]
         embed = self.view.reader(encoder, config.n_steps * config.n_envs)
         return lambda t, step: embed(t)
@@ -196,8 +203,11 @@ class Experience:
         order = torch.randperm(n, **options)  # type: ignore[call-overload]
         row = torch.arange(steps, device=order.device) * n
         for accounts in order.split(max(size // steps, 1)):
-            bars = self.view.stretch(rollout.t[0, accounts], steps, self.config.lead)
-            embedding = read(self.network.encoder, bars, steps, history=True)
+            bars = self.view.stretch(rollout.t[0, accounts], steps, 0)
+            state = None
+            if self._state is not None:
+                state = tuple(part[accounts] for part in self._state)
+            embedding, _ = self.network.encoder.sequence(bars, state)
             yield Batch((accounts[:, None] + row).flatten(), embedding.flatten(0, 1))
 
     def policy(self, task: Task) -> NetworkPolicy:

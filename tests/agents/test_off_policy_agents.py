@@ -36,7 +36,9 @@ def market_of(markets, name):
 
 def build(task, name, seed=0, encoder="mlp", memory="window", **more):
     network = {"encoder": encoder, "memory": memory, "units": 8, "hidden": [16, 16]}
-    extra = RECURRENT if memory == "history" else {}
+    extra = dict(RECURRENT) if memory == "history" else {}
+    if name in ("ddpg", "td3"):
+        extra["actor_starts"] = 0
     values = {"algorithm": name.split()[-1], "network": network, **SMALL, **extra, **more}
     return make_agent(parse_agent(values, "test"), task, torch.Generator().manual_seed(seed))
 

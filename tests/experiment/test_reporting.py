@@ -30,7 +30,7 @@ def test_the_same_seed_does_not_count_twice(finished, tmp_path):
 def test_configurations_of_one_preset_are_told_apart(finished, tmp_path):
     other = changed(finished, tmp_path / "other", agent={"learning_rate": 0.01})
     groups = group_by_agent([finished, other])
-    assert sorted(groups) == ["ppo (learning_rate=0.0003)", "ppo (learning_rate=0.01)"]
+    assert sorted(groups) == ["ppo (learning_rate=0.002)", "ppo (learning_rate=0.01)"]
 
 
 @pytest.mark.parametrize(

@@ -193,9 +193,9 @@ BAD = {
         "reward 'gain' is a Python function; for a run to find it again it needs its name",
     ),
     "portfolio": (
-        {"env": "us5-portfolio"},
+        {"env": "us5-portfolio", "agent": "dqn"},
         ConfigError,
-        'kind = "portfolio" and order_units are for stable-baselines3',
+        "dqn",
     ),
     "override": ({"windw": 3}, ConfigError, "override 'windw' is unknown; did you mean 'window'"),
     "value": ({"gamma": 2}, ConfigError, "key 'gamma' = 2: input should be less than 1"),
