@@ -26,6 +26,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from drltrade.agents.agent import OnProgress
+from drltrade.agents.band_path import band_path
 from drltrade.agents.config import AgentConfig
 from drltrade.agents.encoders import Encoder, NetworkConfig, make_encoder
 from drltrade.agents.encoders.base import State
@@ -40,7 +41,7 @@ from drltrade.envs.task import Task
 from drltrade.errors import ConfigError
 from drltrade.market.reward_spec import make_reward
 from drltrade.market.rewards import Outcome
-from drltrade.market.smooth import SmoothBars, account_path, check_smooth, drifted, smooth_bars
+from drltrade.market.smooth import SmoothBars, account_path, check_smooth, smooth_bars
 
 
 class DirectConfig(AgentConfig):
@@ -189,23 +190,15 @@ class Direct:
             bands = read(network, stretches, length, self._history).transpose(0, 1)
         rows = start + torch.arange(length, device=self.device)[:, None]
         seen = SmoothBars(*(field[rows] for field in bars))
-        moves = seen.move.float().unbind()
         options = {"generator": self._generator, "device": self.device}
         span = network.high - network.low
         weight = torch.rand(len(start), network.assets, **options)  # type: ignore[call-overload]
         weight = within(network.low + span * weight, network.low, network.high, network.gross)
+        lo, hi, rate = bands.chunk(3, -1)
         delayed = self._task.config.fill == "next_close"
-        weights, targets = [], []
-        for lo, hi, rate, move in zip(
-            *(x.unbind() for x in bands.chunk(3, -1)), moves, strict=True
-        ):
-            weights.append(weight)
-            targets.append(network.move(weight, lo, hi, rate))
-            weight = drifted(targets[-1], move, delayed)
+        weights, targets = band_path(weight, lo, hi, rate, seen.move.float(), delayed, network.move)
         share = min(progress / config.cost_annealing, 1.0) if config.cost_annealing else 1.0
-        outcome = account_path(
-            torch.stack(weights), torch.stack(targets), seen, self._task.rules, share
-        )
+        outcome = account_path(weights, targets, seen, self._task.rules, share)
         return self._paid(outcome, len(start)).mean()
 
     def _paid(self, outcome: Outcome, count: int) -> Tensor:
