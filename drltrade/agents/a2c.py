@@ -12,9 +12,7 @@ from torch import Tensor
 
 from drltrade.agents.losses import policy_gradient_loss
 from drltrade.agents.policy_gradient import PolicyGradientAgent
-from drltrade.agents.returns import generalized_advantage
 from drltrade.agents.rollout import Rollout, RolloutConfig
-from drltrade.envs.task import Task
 
 
 class A2CConfig(RolloutConfig):
@@ -32,39 +30,27 @@ class A2CConfig(RolloutConfig):
     normalize_advantage: bool = Field(True, description="to mean 0 and deviation 1")
 
 
-class A2C(PolicyGradientAgent):
+class A2C(PolicyGradientAgent[A2CConfig]):
     """See `PolicyGradientAgent`."""
 
     report_every = 20
     figures = ("policy_loss", "value_loss", "entropy")
 
-    def __init__(self, config: A2CConfig, task: Task, generator: torch.Generator) -> None:
-        """As `PolicyGradientAgent`."""
-        super().__init__(config, task, generator)
-        self.config = config
-
     def _update(self, rollout: Rollout, progress: float) -> Tensor:
         """One gradient step; -> policy loss, value loss, entropy."""
-        config, network = self.config, self.network
+        config = self.config
         exploration = config.entropy_weight(progress)
-        advantage = generalized_advantage(
-            rollout.reward, rollout.value, rollout.next_value, rollout.terminated, rollout.done,
-            config.gamma, config.gae_lambda,
-        )  # fmt: skip
-        advantage = advantage * rollout.counts
+        advantage = rollout.advantage(config.gamma, config.gae_lambda)
         flat = Rollout(*(field.flatten(0, 1) for field in rollout))
         with config.autocast(self.device):
-            index, embedding = next(self._experience.batches(rollout, rollout.t.numel()))
-            outputs, value = network(embedding, flat.account[index])
-        outputs, value = outputs.float(), value.float()
-        gain = advantage.flatten()[index]
-        target = gain + flat.value[index]
+            batch = next(self._experience.batches(rollout, rollout.t.numel()))
+            log_probability, value, entropy = self._judged(flat, batch)
+        gain = advantage.flatten()[batch.steps]
+        target = gain + flat.value[batch.steps]
         if config.normalize_advantage:
             gain = (gain - gain.mean()) / (gain.std() + 1e-8)
-        log_probability = network.head.log_probability(outputs, flat.action[index])
         policy_loss = policy_gradient_loss(log_probability, gain)
         value_loss = (value - target).square().mean()
-        entropy = network.head.entropy(outputs)
         loss = policy_loss + config.vf_coef * value_loss - exploration * entropy
         self._optimization.step(loss, progress)
         return torch.stack((policy_loss, value_loss, entropy)).detach()

@@ -22,6 +22,12 @@ from drltrade.errors import ConfigError
 WeightsHead = Literal["gaussian", "softmax", "dirichlet"]
 
 
+def gumbel_max(logits: Tensor, generator: torch.Generator) -> Tensor:
+    """Draw from a softmax [..., A] -> [...], without cumulative sums and without the host."""
+    uniform = torch.rand(logits.shape, generator=generator, device=logits.device)
+    return (logits - torch.log(-torch.log(uniform))).argmax(-1)
+
+
 class CategoricalHead(nn.Module):
     """A softmax over the listed positions."""
 
@@ -33,9 +39,8 @@ class CategoricalHead(nn.Module):
         self.register_buffer("positions", torch.tensor(positions, dtype=torch.float64), False)
 
     def sample(self, outputs: Tensor, generator: torch.Generator) -> Tensor:
-        """The Gumbel-max trick: no cumulative sums, no host."""
-        uniform = torch.rand(outputs.shape, generator=generator, device=outputs.device)
-        return (outputs - torch.log(-torch.log(uniform))).argmax(-1)
+        """See the head of this file."""
+        return gumbel_max(outputs, generator)
 
     def log_probability(self, outputs: Tensor, action: Tensor) -> Tensor:
         """See the head of this file."""

@@ -12,8 +12,6 @@ from drltrade.agents.market_view import MarketView, read, reward_scale
 from drltrade.agents.priorities import Priorities
 from drltrade.agents.replay import Batch, Replay, Slots
 from drltrade.envs.task import Task
-from drltrade.errors import ConfigError
-from drltrade.market.simulator import Simulator
 
 
 class OffPolicyConfig(AgentConfig):
@@ -126,10 +124,9 @@ class Experience:
         self.config, self.device, self._generator = config, generator.device, generator
         self._view = MarketView(task, self.device)
         self._scale = reward_scale(task) if config.normalize_reward else 1.0
-        self.simulator = Simulator(
-            task.market, task.rules, spans=_after(task.spans("train"), config.lead),
-            n_envs=config.n_envs, episode_length=task.config.episode_length, device=self.device,
-            generator=generator, starts=task.config.starts, detailed=False,
+        self.simulator = task.simulator(
+            config.n_envs, generator, episode_length=task.config.episode_length, detailed=False,
+            lead=config.lead,
         )  # fmt: skip
         assets = task.market.assets
         self.replay = Replay(config.buffer_size, config.n_envs, self.device, assets, continuous)
@@ -251,18 +248,3 @@ class Experience:
             each = error.view_as(sample.next_bar) * counts
             error = 0.9 * each.amax(1) + 0.1 * each.sum(1) / counts.sum(1)
         self.priorities.update(sample.slots, error)
-
-
-def _after(spans: tuple[range, ...], lead: int) -> list[range]:
-    """The rows that have `lead` bars of their span before them: episodes begin there.
-
-    Raises:
-        ConfigError: there are none.
-    """
-    left = [span[lead:] for span in spans if len(span) >= lead + 2]
-    if not left:
-        raise ConfigError(
-            f"burn_in = {lead} bars leave nothing of the train period, which has at most "
-            f"{max(map(len, spans))} in a row: lower burn_in, or train on a longer period"
-        )
-    return left

@@ -1,7 +1,8 @@
 """The round that all policy-gradient agents go: play, learn from what was played, report."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import ClassVar, Generic, NamedTuple, TypeVar
 
 import torch
 from torch import Tensor
@@ -9,11 +10,24 @@ from torch import Tensor
 from drltrade.agents.agent import OnProgress
 from drltrade.agents.optimisation import Optimization
 from drltrade.agents.policy import NetworkPolicy
-from drltrade.agents.rollout import Experience, Rollout, RolloutConfig, make_network
+from drltrade.agents.rollout import Batch, Experience, Rollout, RolloutConfig, make_network
 from drltrade.envs.task import Task
 
+Config = TypeVar("Config", bound=RolloutConfig)
 
-class PolicyGradientAgent:
+
+class Judged(NamedTuple):
+    """What the network says of a batch of B steps, float32."""
+
+    log_probability: Tensor
+    """[B] of the actions that were taken."""
+    value: Tensor
+    """[B]"""
+    entropy: Tensor
+    """[]"""
+
+
+class PolicyGradientAgent(ABC, Generic[Config]):
     """Learns on `task`'s train period; see `agents.agent.Agent`. `_update` is the algorithm."""
 
     report_every: ClassVar[int] = 1
@@ -21,9 +35,9 @@ class PolicyGradientAgent:
     figures: ClassVar[tuple[str, ...]]
     """What `_update` returns."""
 
-    def __init__(self, config: RolloutConfig, task: Task, generator: torch.Generator) -> None:
+    def __init__(self, config: Config, task: Task, generator: torch.Generator) -> None:
         """`generator` lives on the device to train on and draws everything random."""
-        self.device, self._task = generator.device, task
+        self.config, self.device, self._task = config, generator.device, task
         self.network = make_network(config, task, generator)
         self._experience = Experience(config, task, self.network, generator)
         self._optimization = Optimization(config, self.network.parameters())
@@ -47,9 +61,17 @@ class PolicyGradientAgent:
                     break
                 sums, since = torch.zeros_like(sums), 0
 
+    @abstractmethod
     def _update(self, rollout: Rollout, progress: float) -> Tensor:
         """Learn from a rollout; -> one number for each of `figures`."""
-        raise NotImplementedError  # an algorithm's own
+
+    def _judged(self, flat: Rollout, batch: Batch) -> Judged:
+        """What the network says of some steps of a flattened rollout."""
+        network = self.network
+        outputs, value = network(batch.embedding, flat.account[batch.steps])
+        outputs = outputs.float()
+        log_probability = network.head.log_probability(outputs, flat.action[batch.steps])
+        return Judged(log_probability, value.float(), network.head.entropy(outputs))
 
     def policy(self) -> NetworkPolicy:
         """The most probable action (continuous: the mean)."""

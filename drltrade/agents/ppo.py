@@ -8,9 +8,7 @@ from torch import Tensor
 
 from drltrade.agents.losses import approximate_kl, clipped_policy_loss, clipped_value_loss
 from drltrade.agents.policy_gradient import PolicyGradientAgent
-from drltrade.agents.returns import generalized_advantage
 from drltrade.agents.rollout import Rollout, RolloutConfig
-from drltrade.envs.task import Task
 
 
 class PPOConfig(RolloutConfig):
@@ -48,37 +46,26 @@ class PPOConfig(RolloutConfig):
         return self
 
 
-class PPO(PolicyGradientAgent):
+class PPO(PolicyGradientAgent[PPOConfig]):
     """See `PolicyGradientAgent`."""
 
     figures = ("policy_loss", "value_loss", "entropy", "kl")
 
-    def __init__(self, config: PPOConfig, task: Task, generator: torch.Generator) -> None:
-        """As `PolicyGradientAgent`."""
-        super().__init__(config, task, generator)
-        self.config = config
-
     def _update(self, rollout: Rollout, progress: float) -> Tensor:
-        config, network = self.config, self.network
+        config = self.config
         exploration = config.entropy_weight(progress)
-        advantage = generalized_advantage(
-            rollout.reward, rollout.value, rollout.next_value, rollout.terminated, rollout.done,
-            config.gamma, config.gae_lambda,
-        )  # fmt: skip
-        advantage = advantage * rollout.counts
+        advantage = rollout.advantage(config.gamma, config.gae_lambda)
         flat = Rollout(*(field.flatten(0, 1) for field in rollout))
         advantage, target = advantage.flatten(), (advantage + rollout.value).flatten()
         sums, updates = torch.zeros(4, device=self.device), 0
         for _ in range(config.n_epochs):
             furthest = torch.zeros((), device=self.device)
             with config.autocast(self.device):
-                batches = self._experience.batches(rollout, config.batch_size)
-                for index, embedding in batches:
+                for batch in self._experience.batches(rollout, config.batch_size):
+                    index = batch.steps
                     if len(index) < 2:
                         continue  # a single advantage has no spread to be normalised by
-                    outputs, value = network(embedding, flat.account[index])
-                    outputs, value = outputs.float(), value.float()
-                    log_probability = network.head.log_probability(outputs, flat.action[index])
+                    log_probability, value, entropy = self._judged(flat, batch)
                     gain = advantage[index]
                     if config.normalize_advantage:
                         gain = (gain - gain.mean()) / (gain.std() + 1e-8)
@@ -87,7 +74,6 @@ class PPO(PolicyGradientAgent):
                     value_loss = clipped_value_loss(
                         value, flat.value[index], target[index], config.clip_range_vf
                     )
-                    entropy = network.head.entropy(outputs)
                     loss = policy_loss + config.vf_coef * value_loss - exploration * entropy
                     self._optimization.step(loss, progress)
                     with torch.no_grad():

@@ -14,7 +14,6 @@ from drltrade.agents.losses import policy_gradient_loss
 from drltrade.agents.policy_gradient import PolicyGradientAgent
 from drltrade.agents.returns import discounted_return
 from drltrade.agents.rollout import Rollout, RolloutConfig
-from drltrade.envs.task import Task
 
 
 class ReinforceConfig(RolloutConfig):
@@ -33,35 +32,27 @@ class ReinforceConfig(RolloutConfig):
     gamma: float = Field(0.9, ge=0, lt=1, description="discount of the next step's reward")
 
 
-class Reinforce(PolicyGradientAgent):
+class Reinforce(PolicyGradientAgent[ReinforceConfig]):
     """See `PolicyGradientAgent`."""
 
     report_every = 20
     figures = ("policy_loss", "value_loss", "entropy")
 
-    def __init__(self, config: ReinforceConfig, task: Task, generator: torch.Generator) -> None:
-        """As `PolicyGradientAgent`."""
-        super().__init__(config, task, generator)
-        self.config = config
-
     def _update(self, rollout: Rollout, progress: float) -> Tensor:
         """One gradient step; -> policy loss, value loss, entropy."""
-        config, network = self.config, self.network
+        config = self.config
         exploration = config.entropy_weight(progress)
         returns = discounted_return(rollout.reward, rollout.done, config.gamma) * rollout.counts
         flat = Rollout(*(field.flatten(0, 1) for field in rollout))
         with config.autocast(self.device):
-            index, embedding = next(self._experience.batches(rollout, rollout.t.numel()))
-            outputs, value = network(embedding, flat.account[index])
-        outputs, value = outputs.float(), value.float()
-        earned = returns.flatten()[index]
+            batch = next(self._experience.batches(rollout, rollout.t.numel()))
+            log_probability, value, entropy = self._judged(flat, batch)
+        earned = returns.flatten()[batch.steps]
         learned = config.baseline == "learned"
         gain = earned - value.detach() if learned else earned
         gain = gain / (gain.std() + 1e-8)  # a scale alone: the gradient's direction is the paper's
-        log_probability = network.head.log_probability(outputs, flat.action[index])
         policy_loss = policy_gradient_loss(log_probability, gain)
         value_loss = (value - earned).square().mean()
-        entropy = network.head.entropy(outputs)
         loss = policy_loss - exploration * entropy
         if learned:
             loss = loss + config.vf_coef * value_loss

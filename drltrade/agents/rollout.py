@@ -19,6 +19,7 @@ from drltrade.agents.heads import WeightsHead, make_head
 from drltrade.agents.market_view import MarketView, reward_scale
 from drltrade.agents.noisy import draw_from, quiet
 from drltrade.agents.policy import NetworkPolicy
+from drltrade.agents.returns import generalized_advantage
 from drltrade.agents.towers import Tower
 from drltrade.envs.task import Task
 from drltrade.market.simulator import Transition
@@ -94,6 +95,13 @@ class Rollout(NamedTuple):
     counts: Tensor
     """False after an account's ruin in mid-rollout, where history memory cannot follow it."""
 
+    def advantage(self, gamma: float, gae_lambda: float) -> Tensor:
+        """[T, n] generalised advantages; 0 for the steps that do not count."""
+        advantage = generalized_advantage(
+            self.reward, self.value, self.next_value, self.terminated, self.done, gamma, gae_lambda
+        )
+        return advantage * self.counts
+
 
 class Batch(NamedTuple):
     """Some of a rollout's steps, and the network's embedding of their bars."""
@@ -113,16 +121,16 @@ class Experience:
         """`generator` draws everything random."""
         self.config, self.network, self._generator = config, network, generator
         self.history = config.network.memory == "history"
+        self.view = MarketView(task, generator.device)
         length = task.config.episode_length
         if self.history:
             # Whole rollouts, so that no account jumps elsewhere in the middle of one.
             longest = length[1] if isinstance(length, tuple) else length or 8 * config.n_steps
             length = config.n_steps * max(1, longest // config.n_steps)
-            MarketView(task, generator.device).segments(length, config.lead)
+            self.view.segments(length, config.lead)
         self._simulator = task.simulator(
             config.n_envs, generator, episode_length=length, detailed=False, lead=config.lead
         )
-        self.view = MarketView(task, generator.device)
         self.scale = reward_scale(task) if config.normalize_reward else 1.0
         self._state: State | None = None
         draw_from(network, generator)

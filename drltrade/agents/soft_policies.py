@@ -15,6 +15,7 @@ from torch.nn import functional
 from drltrade.agents.actions import WeightBox
 from drltrade.agents.actor_critic import Critic, PositionCritic
 from drltrade.agents.encoders import NetworkConfig
+from drltrade.agents.heads import gumbel_max
 from drltrade.agents.losses import soft_state_value, soft_value
 
 LEAST_LOG_STD, MOST_LOG_STD = -20.0, 2.0
@@ -113,9 +114,8 @@ class Softmax:
         return PositionCritic(config, shape, len(self.positions), 2)
 
     def draw(self, outputs: Tensor, generator: torch.Generator) -> Tensor:
-        """[n, A] logits -> [n] actions (the Gumbel-max trick)."""
-        uniform = torch.rand(outputs.shape, generator=generator, device=outputs.device)
-        return (outputs - torch.log(-torch.log(uniform))).argmax(-1)
+        """[n, A] logits -> [n] actions."""
+        return gumbel_max(outputs, generator)
 
     def target(self, action: Tensor) -> Tensor:
         """[n] actions -> [n] weights."""

@@ -105,9 +105,8 @@ class Task:
         """
         if not isinstance(self.config, TradingConfig) or self.config.order_units is not None:
             raise ConfigError(
-                "the native agents choose a position in one asset: the environment needs positions "
-                'or position_range (kind = "portfolio" and order_units are for '
-                "stable-baselines3's algorithms, such as sb3:PPO)"
+                "a market for one asset with positions or position_range is needed here; "
+                "portfolios and order_units are for other agents, such as sb3:PPO"
             )
         return self.config
 
@@ -172,8 +171,17 @@ class Task:
         """A batch of accounts on the device of `generator`; see `Simulator`.
 
         No decision is made in the first `lead` bars of a span.
+
+        Raises:
+            ConfigError: every span is over by then.
         """
-        spans = [span[min(lead, len(span) - 2) :] for span in self.spans(period)]
+        spans = [span[lead:] for span in self.spans(period) if len(span) >= lead + 2]
+        if not spans:
+            raise ConfigError(
+                f"burn_in = {lead} bars leave nothing of the {period} period, which has at most "
+                f"{max(map(len, self.spans(period)))} in a row: lower burn_in, or take a longer "
+                "period"
+            )
         return Simulator(
             self.market,
             self.rules,

@@ -37,6 +37,10 @@ class Player(Protocol):
         """[n] target weights at the close of the rows `starts + step`, given accounts [n, A]."""
         ...
 
+
+class Responder(Player, Protocol):
+    """One whose targets are a function of what it is shown."""
+
     def response(self, bars: Tensor, account: Tensor) -> Floats:
         """[n] target weights after windows [n, W, F] that nothing came before."""
         ...
@@ -121,10 +125,6 @@ class OptimalPlayer:
     def targets(self, step: int, account: Tensor) -> Floats:
         """See `Player`."""
         return self._truth.act(self._states[self._rows + step], _held(account))
-
-    def response(self, bars: Tensor, account: Tensor) -> Floats:
-        """Not asked for: what the optimum knows is no function of a window."""
-        raise NotImplementedError
 
 
 def player(policy: Any, task: Task) -> NativePlayer | SB3Player:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from drltrade.envs.task import Task
 from drltrade.evaluation.optimality import fresh, scaled
-from drltrade.evaluation.players import OptimalPlayer, Player, accounts, player
+from drltrade.evaluation.players import OptimalPlayer, Player, Responder, accounts, player
 from drltrade.market.ground_truth import GroundTruth, belief_of
 from drltrade.market.simulator import Simulator
 from drltrade.market.synthetic import Ar1, Factors, Gbm, Regimes
@@ -62,7 +62,7 @@ def portrait(policy: Any, task: Task, truth: GroundTruth) -> Portrait:
     return found or _path(policy, task, truth)
 
 
-def _map(plays: Player, task: Task, truth: GroundTruth) -> Portrait | None:
+def _map(plays: Responder, task: Task, truth: GroundTruth) -> Portrait | None:
     """The map of what one bar says; None where it does not say all."""
     config, process = task.trading, task.trading.synthetic
     if config.window > 1 or isinstance(process, Regimes):
@@ -92,7 +92,7 @@ def _map(plays: Player, task: Task, truth: GroundTruth) -> Portrait | None:
     return Portrait("map", over, across, panels, np.stack(chosen), np.stack(best))
 
 
-def _over_weights(plays: Player, task: Task, truth: GroundTruth) -> Portrait:
+def _over_weights(plays: Responder, task: Task, truth: GroundTruth) -> Portrait:
     """What is asked for over the weight held, with every feature at its mean."""
     config = task.trading
     held = np.linspace(config.lowest_position, config.highest_position, POINTS)

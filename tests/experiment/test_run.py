@@ -195,7 +195,7 @@ BAD = {
     "portfolio": (
         {"env": "us5-portfolio", "agent": "dqn"},
         ConfigError,
-        "dqn",
+        "dqn chooses among listed positions of one asset, but the environment is a portfolio of 4",
     ),
     "override": ({"windw": 3}, ConfigError, "override 'windw' is unknown; did you mean 'window'"),
     "value": ({"gamma": 2}, ConfigError, "key 'gamma' = 2: input should be less than 1"),

@@ -17,6 +17,7 @@ Sources
   business cycle", Econometrica 57(2): regimes.
 """
 
+from abc import ABC, abstractmethod
 from typing import Annotated, Literal, NamedTuple
 
 import numpy as np
@@ -42,7 +43,7 @@ class Drawn(NamedTuple):
     """[n, K] known at the close of each bar."""
 
 
-class Process(Settings):
+class Process(Settings, ABC):
     """How much there is of a synthetic market, whatever the process."""
 
     bars: int = Field(200_000, ge=2, description="bars to train on")
@@ -64,28 +65,36 @@ class Process(Settings):
         """By which a return of a bar is annualised."""
         return CALENDAR_DAYS
 
+    @abstractmethod
     def draw(self, rng: np.random.Generator, n: int) -> Drawn:
         """A path of n bars, stationary from the first one on."""
+
+
+class InUnits(Process):
+    """Returns of so many times `volatility`."""
+
+    def draw(self, rng: np.random.Generator, n: int) -> Drawn:
+        """See `Process`."""
         returns, signals = self.units(rng, n)
         return Drawn(self.volatility * returns, signals)
 
+    @abstractmethod
     def units(self, rng: np.random.Generator, n: int) -> tuple[Floats, Floats]:
         """(returns [n] in units of `volatility`, signals [n, K])."""
-        raise NotImplementedError
 
 
-class Gaussian(Process):
+class Gaussian(InUnits):
     """r ~ N(mean, 1), independent: a drift, or with mean 0 a martingale."""
 
     kind: Literal["gaussian"]
     mean: float = Field(0.0, ge=-10, le=10, description="expected return, units a bar")
 
     def units(self, rng: np.random.Generator, n: int) -> tuple[Floats, Floats]:
-        """See `Process`."""
+        """See `InUnits`."""
         return self.mean + rng.standard_normal(n), _none(n)
 
 
-class Garch(Process):
+class Garch(InUnits):
     """r = sqrt(h) e with h' = 1 - alpha - beta + alpha r^2 + beta h: a martingale of variance 1."""
 
     kind: Literal["garch"]
@@ -111,7 +120,7 @@ class Garch(Process):
         return np.sqrt(squares) * shocks, _none(n)
 
 
-class Permuted(Process):
+class Permuted(InUnits):
     """Real log returns, standardised to mean 0 and variance 1, in shuffled blocks.
 
     Fat tails and what dependence there is within a block stay; every other pattern is gone.
@@ -149,7 +158,7 @@ class Permuted(Process):
         return standard[order].reshape(-1)[:n], _none(n)
 
 
-class Ar1(Process):
+class Ar1(InUnits):
     """One signal: x' = rho x + sqrt(1 - rho^2) eps and r' = ic x + sqrt(1 - ic^2) e.
 
     x has mean 0 and variance 1, so has r, and ic is their correlation.
@@ -171,7 +180,7 @@ class Ar1(Process):
         return self.ic * x[:-1] + noise, x[1:, None]
 
 
-class Factors(Process):
+class Factors(InUnits):
     """Signals f_k' = (1 - phi_k) f_k + eps_k of unit variance, and r' = sum_k b_k f_k + noise e."""
 
     kind: Literal["factors"]
@@ -202,7 +211,7 @@ class Factors(Process):
         return factors[:-1] @ np.array(self.b) + noise, factors[1:]
 
 
-class Regimes(Process):
+class Regimes(InUnits):
     """r' = mean z + e, where z in {-1, 1} is never shown and keeps its value with chance `stay`."""
 
     kind: Literal["regimes"]
