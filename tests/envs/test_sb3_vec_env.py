@@ -49,6 +49,7 @@ def test_it_steps_as_single_environments_do(make, market):
         when = {"start": task.market.times[int(simulator.t[i])], "length": int(simulator.left[i])}
         return singles[i].reset(options=when)[0]
 
+    envs.seed(3)
     seen = envs.reset()
     np.testing.assert_array_equal(seen, [restart(i) for i in range(N)])
     episodes = [[] for _ in range(N)]
