@@ -12,6 +12,7 @@ from torch import Tensor
 
 from drltrade.agents.losses import policy_gradient_loss
 from drltrade.agents.policy_gradient import PolicyGradientAgent
+from drltrade.agents.returns import against_twins
 from drltrade.agents.rollout import Rollout, RolloutConfig
 
 
@@ -21,7 +22,7 @@ class A2CConfig(RolloutConfig):
     algorithm: Literal["a2c"] = "a2c"
     n_envs: int = Field(256, ge=1, description="accounts stepped at once")
     n_steps: int = Field(16, ge=1, description="steps of each account per gradient step")
-    learning_rate: float = Field(3e-3, gt=0, description="at its height")
+    learning_rate: float = Field(1e-3, gt=0, description="at its height")
     schedule: Literal["constant", "linear", "cosine"] = Field(
         "linear", description="how the learning rate falls over the training"
     )
@@ -39,14 +40,14 @@ class A2C(PolicyGradientAgent[A2CConfig]):
     def _update(self, rollout: Rollout, progress: float) -> Tensor:
         """One gradient step; -> policy loss, value loss, entropy."""
         config = self.config
-        exploration = config.entropy_weight(progress)
+        exploration = self.network.entropy_weight(progress)
         advantage = rollout.advantage(config.gamma, config.gae_lambda)
         flat = Rollout(*(field.flatten(0, 1) for field in rollout))
         with config.autocast(self.device):
             batch = next(self._experience.batches(rollout, rollout.t.numel()))
             log_probability, value, entropy = self._judged(flat, batch)
-        gain = advantage.flatten()[batch.steps]
-        target = gain + flat.value[batch.steps]
+        target = (advantage + rollout.value).flatten()[batch.steps]
+        gain = against_twins(advantage, config.twins).flatten()[batch.steps]
         if config.normalize_advantage:
             gain = (gain - gain.mean()) / (gain.std() + 1e-8)
         policy_loss = policy_gradient_loss(log_probability, gain)

@@ -25,18 +25,17 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn import functional
 
+from drltrade.agents.actions import weight_box
 from drltrade.agents.agent import OnProgress
 from drltrade.agents.band_path import band_path
 from drltrade.agents.config import AgentConfig
 from drltrade.agents.encoders import Encoder, NetworkConfig, make_encoder
 from drltrade.agents.encoders.base import State
-from drltrade.agents.heads import within
 from drltrade.agents.market_view import MarketView, read, reward_scale
 from drltrade.agents.noisy import draw_from
 from drltrade.agents.optimisation import Optimization
 from drltrade.agents.policy import NetworkPolicy
 from drltrade.agents.towers import Tower
-from drltrade.envs.config import PortfolioConfig
 from drltrade.envs.task import Task
 from drltrade.errors import ConfigError
 from drltrade.market.reward_spec import make_reward
@@ -86,8 +85,7 @@ class BandValues(Encoder):
 
     def __init__(self, config: NetworkConfig, task: Task) -> None:
         super().__init__()
-        self.low, self.high, self.gross = _bounds(task)
-        self.assets = task.market.assets
+        self.box, self.assets = weight_box(task, "direct"), task.market.assets
         self.width = 3 * self.assets
         self.encoder = make_encoder(config, task.observation_size, config.hidden[0], self.assets)
         self.tower = Tower(config, 3, self.assets, account=False)
@@ -111,22 +109,21 @@ class BandValues(Encoder):
         each = outputs.float().reshape(*outputs.shape[:-1], self.assets, 3)
         centre, width, rate = each.unbind(-1)
         width = functional.softplus(width - 2.0)
-        middle, half = 0.5 * (self.low + self.high), 0.5 * (self.high - self.low)
-        lo = middle + half * torch.tanh(centre - width)
-        hi = middle + half * torch.tanh(centre + width)
+        lo = self.box.middle + self.box.half * torch.tanh(centre - width)
+        hi = self.box.middle + self.box.half * torch.tanh(centre + width)
         return torch.cat((lo, hi, torch.sigmoid(rate + 2.0)), -1)
 
     def act(self, bands: Tensor, account: Tensor) -> Tensor:
         """[B, 3 N], [B, 3 N + 1] -> target weights [B, N]."""
         target = self.move(account[..., : self.assets], *bands.chunk(3, -1))
-        return target.clamp(self.low, self.high)  # rounding
+        return target.clamp(self.box.low, self.box.high)  # rounding
 
     def move(self, weight: Tensor, lo: Tensor, hi: Tensor, rate: Tensor) -> Tensor:
         """[B, N] each -> target weights."""
         # clamp(p, lo, hi) - p in the form whose gradient is the cheapest.
         outside = torch.relu(lo - weight) - torch.relu(weight - hi)
         target = torch.addcmul(weight, rate, outside)
-        return within(target, self.low, self.high, self.gross) if self.assets > 1 else target
+        return self.box.within(target) if self.assets > 1 else target
 
 
 class Direct:
@@ -191,9 +188,8 @@ class Direct:
         rows = start + torch.arange(length, device=self.device)[:, None]
         seen = SmoothBars(*(field[rows] for field in bars))
         options = {"generator": self._generator, "device": self.device}
-        span = network.high - network.low
-        weight = torch.rand(len(start), network.assets, **options)  # type: ignore[call-overload]
-        weight = within(network.low + span * weight, network.low, network.high, network.gross)
+        unit = torch.rand(len(start), network.assets, **options)  # type: ignore[call-overload]
+        weight = network.box.weights(2.0 * unit - 1.0)
         lo, hi, rate = bands.chunk(3, -1)
         delayed = self._task.config.fill == "next_close"
         weights, targets = band_path(weight, lo, hi, rate, seen.move.float(), delayed, network.move)
@@ -231,23 +227,3 @@ class Direct:
     def load_weights(self, weights: Mapping[str, Tensor]) -> None:
         """Restore the network's parameters."""
         self.network.load_state_dict(weights)
-
-
-def _bounds(task: Task) -> tuple[float, float, float]:
-    """Least and largest weight of an asset, and of all together.
-
-    Raises:
-        ConfigError: actions are no weights.
-    """
-    config = task.config
-    if isinstance(config, PortfolioConfig):
-        return (0.0 if config.long_only else -config.gross_limit, *(config.gross_limit,) * 2)
-    positions = task.trading.discrete_positions
-    if positions is not None:
-        raise ConfigError(
-            f"direct chooses weights, but the environment lists positions = {list(positions)}: set "
-            f"position_range = [{min(positions):g}, {max(positions):g}], or take exo_dqn, dqn or "
-            "ppo"
-        )
-    low, high = task.trading.lowest_position, task.trading.highest_position
-    return low, high, max(abs(low), abs(high))

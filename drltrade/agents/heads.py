@@ -15,11 +15,20 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from drltrade.agents.actions import WeightBox, weight_box
 from drltrade.envs.config import PortfolioConfig
 from drltrade.envs.task import Task
 from drltrade.errors import ConfigError
 
 WeightsHead = Literal["gaussian", "softmax", "dirichlet"]
+
+FIRST_DEVIATION = 0.2
+"""Of an untrained normal, in units of half the range of a weight."""
+
+HELD = 0.9
+"""Share of the distance between the weight held and the middle of its range that an untrained
+normal keeps. With 1, an error of an early actor would add up from bar to bar until the weight lies
+at a bound, where nothing is learned."""
 
 
 def gumbel_max(logits: Tensor, generator: torch.Generator) -> Tensor:
@@ -61,16 +70,27 @@ class CategoricalHead(nn.Module):
 
 
 class GaussianHead(nn.Module):
-    """A normal around the network's output for each asset, held within bounds when carried out."""
+    """A normal around the network's output for each asset, held within bounds when carried out.
 
-    def __init__(self, low: float, high: float, gross: float, assets: int = 1) -> None:
-        """`low`, `high`: of each weight; `gross`: of the sum of absolute weights."""
+    What the network says is added to most of the weight held: it is a trade. An actor that knows
+    nothing yet nearly holds, which costs nearly nothing; to learn a no-trade region it need not
+    first learn to say the weight held (Davis & Norman 1990, "Portfolio selection with transaction
+    costs").
+    """
+
+    def __init__(self, box: WeightBox) -> None:
+        """`box`: the weights that the environment takes."""
         super().__init__()
-        self.outputs, self.low, self.high, self.gross = 1, low, high, gross
+        self.outputs, self.box = 1, box
         # A weight's share of what several assets may hold together.
-        self._unit = 0.5 * (high - low) / assets
-        self._middle = 0.5 * (low + high) if assets == 1 else max(low, 0.0)
-        self.log_std = nn.Parameter(torch.full((1,), math.log(0.1 * self._unit)))
+        self._unit = box.half / box.assets
+        self._middle = box.middle if box.assets == 1 else max(box.low, 0.0)
+        self.log_std = nn.Parameter(torch.full((1,), math.log(FIRST_DEVIATION * self._unit)))
+
+    def trading(self, outputs: Tensor, account: Tensor) -> Tensor:
+        """[..., N], [..., 3 N + 1] the account -> [..., N] outputs beside the weights held."""
+        weights = account[..., : self.box.assets].clamp(self.box.low, self.box.high)
+        return outputs + HELD * (weights - self._middle) / self._unit
 
     def mean(self, outputs: Tensor) -> Tensor:
         """[..., N] -> [..., N] weights, before they are held within bounds."""
@@ -93,11 +113,11 @@ class GaussianHead(nn.Module):
 
     def target(self, action: Tensor) -> Tensor:
         """See the head of this file."""
-        return within(action.double(), self.low, self.high, self.gross)
+        return self.box.within(action.double())
 
     def greedy(self, outputs: Tensor) -> Tensor:
         """The mean."""
-        return within(self.mean(outputs), self.low, self.high, self.gross).float()
+        return self.box.orders(self.box.within(self.mean(outputs)))
 
 
 class SoftmaxGaussianHead(nn.Module):
@@ -182,15 +202,6 @@ class DirichletHead(nn.Module):
 Head = CategoricalHead | GaussianHead | SoftmaxGaussianHead | DirichletHead
 
 
-def within(weights: Tensor, low: float, high: float, gross: float) -> Tensor:
-    """Weights [..., N] within [low, high], scaled down to the gross limit where they exceed it."""
-    weights = weights.clamp(low, high)
-    if weights.shape[-1] == 1:
-        return weights
-    size = weights.abs().sum(-1, keepdim=True)
-    return weights * torch.where(size > gross, gross / size, 1.0)
-
-
 def _with_cash(logits: Tensor) -> Tensor:
     """[..., N] -> [..., N + 1]."""
     return functional.pad(logits, (0, 1))
@@ -206,11 +217,11 @@ def make_head(task: Task, weights: WeightsHead = "gaussian") -> Head:
     Raises:
         ConfigError: it does not fit them.
     """
-    config, assets = task.config, task.market.assets
+    config = task.config
     if isinstance(config, PortfolioConfig):
-        gross = config.gross_limit
         if weights == "gaussian":
-            return GaussianHead(0.0 if config.long_only else -gross, gross, gross, assets)
+            return GaussianHead(weight_box(task))
+        gross = config.gross_limit
         if not config.long_only:
             raise ConfigError(
                 f"weights_head = {weights!r} is a distribution over long positions and cash, but "
@@ -222,8 +233,5 @@ def make_head(task: Task, weights: WeightsHead = "gaussian") -> Head:
             f"weights_head = {weights!r} is for the weights of a portfolio, and the environment "
             "trades one asset: leave it out"
         )
-    trading = task.trading
-    if trading.discrete_positions is not None:
-        return CategoricalHead(trading.discrete_positions)
-    low, high = trading.lowest_position, trading.highest_position
-    return GaussianHead(low, high, max(abs(low), abs(high)))
+    positions = task.trading.discrete_positions
+    return GaussianHead(weight_box(task)) if positions is None else CategoricalHead(positions)

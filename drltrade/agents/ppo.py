@@ -8,6 +8,7 @@ from torch import Tensor
 
 from drltrade.agents.losses import approximate_kl, clipped_policy_loss, clipped_value_loss
 from drltrade.agents.policy_gradient import PolicyGradientAgent
+from drltrade.agents.returns import against_twins
 from drltrade.agents.rollout import Rollout, RolloutConfig
 
 
@@ -53,10 +54,11 @@ class PPO(PolicyGradientAgent[PPOConfig]):
 
     def _update(self, rollout: Rollout, progress: float) -> Tensor:
         config = self.config
-        exploration = config.entropy_weight(progress)
+        exploration = self.network.entropy_weight(progress)
         advantage = rollout.advantage(config.gamma, config.gae_lambda)
         flat = Rollout(*(field.flatten(0, 1) for field in rollout))
-        advantage, target = advantage.flatten(), (advantage + rollout.value).flatten()
+        target = (advantage + rollout.value).flatten()
+        advantage = against_twins(advantage, config.twins).flatten()
         sums, updates = torch.zeros(4, device=self.device), 0
         for _ in range(config.n_epochs):
             furthest = torch.zeros((), device=self.device)

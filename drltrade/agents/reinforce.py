@@ -12,7 +12,7 @@ from torch import Tensor
 
 from drltrade.agents.losses import policy_gradient_loss
 from drltrade.agents.policy_gradient import PolicyGradientAgent
-from drltrade.agents.returns import discounted_return
+from drltrade.agents.returns import against_twins, discounted_return
 from drltrade.agents.rollout import Rollout, RolloutConfig
 
 
@@ -24,12 +24,12 @@ class ReinforceConfig(RolloutConfig):
         "learned", description="what is taken off a return: nothing, or the state's learned value"
     )
     n_envs: int = Field(256, ge=1, description="episodes played at once")
-    n_steps: int = Field(32, ge=1, description="steps of an episode that returns are summed over")
+    n_steps: int = Field(64, ge=1, description="steps of an episode that returns are summed over")
     learning_rate: float = Field(3e-3, gt=0, description="at its height")
     schedule: Literal["constant", "linear", "cosine"] = Field(
         "linear", description="how the learning rate falls over the training"
     )
-    gamma: float = Field(0.9, ge=0, lt=1, description="discount of the next step's reward")
+    gamma: float = Field(0.93, ge=0, lt=1, description="discount of the next step's reward")
 
 
 class Reinforce(PolicyGradientAgent[ReinforceConfig]):
@@ -41,15 +41,15 @@ class Reinforce(PolicyGradientAgent[ReinforceConfig]):
     def _update(self, rollout: Rollout, progress: float) -> Tensor:
         """One gradient step; -> policy loss, value loss, entropy."""
         config = self.config
-        exploration = config.entropy_weight(progress)
+        exploration = self.network.entropy_weight(progress)
         returns = discounted_return(rollout.reward, rollout.done, config.gamma) * rollout.counts
         flat = Rollout(*(field.flatten(0, 1) for field in rollout))
         with config.autocast(self.device):
             batch = next(self._experience.batches(rollout, rollout.t.numel()))
             log_probability, value, entropy = self._judged(flat, batch)
-        earned = returns.flatten()[batch.steps]
         learned = config.baseline == "learned"
-        gain = earned - value.detach() if learned else earned
+        gain = against_twins(returns - rollout.value if learned else returns, config.twins)
+        earned, gain = returns.flatten()[batch.steps], gain.flatten()[batch.steps]
         gain = gain / (gain.std() + 1e-8)  # a scale alone: the gradient's direction is the paper's
         policy_loss = policy_gradient_loss(log_probability, gain)
         value_loss = (value - earned).square().mean()

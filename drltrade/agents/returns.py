@@ -36,6 +36,28 @@ def generalized_advantage(
     return advantages
 
 
+def against_twins(advantage: Tensor, twins: int) -> Tensor:
+    """What an account's advantage is above the mean of its twins', which met the same bars.
+
+    What the market paid all of them cancels; what is left is owed to what each did. The twins'
+    advantages do not depend on the account's own actions, so the policy gradient's expectation is
+    the same. Source: Mao et al. 2019, "Variance reduction for reinforcement learning in
+    input-driven environments" (ICLR), section 4: a baseline may know the inputs that are to come.
+
+    Args:
+        advantage: [T, n]; twins stand side by side.
+        twins: accounts that met the same bars; 1: nothing to compare with.
+
+    Returns:
+        [T, n]
+    """
+    if twins == 1:
+        return advantage
+    groups = advantage.view(len(advantage), -1, twins)
+    others = (groups.sum(-1, keepdim=True) - groups) / (twins - 1)
+    return (groups - others).view_as(advantage)
+
+
 def n_step_return(r_t: Tensor, done: Tensor, gamma: float) -> tuple[Tensor, Tensor, Tensor]:
     """G = sum_{k < m} gamma^k r_{t+k}, where m = n, or up to and with the first done step.
 

@@ -10,12 +10,12 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import torch
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from drltrade.agents.config import AgentConfig
 from drltrade.agents.encoders import State, make_encoder
-from drltrade.agents.heads import WeightsHead, make_head
+from drltrade.agents.heads import CategoricalHead, GaussianHead, WeightsHead, make_head
 from drltrade.agents.market_view import MarketView, reward_scale
 from drltrade.agents.noisy import draw_from, quiet
 from drltrade.agents.policy import NetworkPolicy
@@ -33,14 +33,24 @@ class RolloutConfig(AgentConfig):
     weights_head: WeightsHead = Field(
         "gaussian", description="distribution of a portfolio's weights; the others are long-only"
     )
-    vf_coef: float = Field(0.5, ge=0, description="weight of the value loss")
-    ent_coef: float = Field(
-        0.1, ge=0, description="weight of the entropy at the start; it falls linearly to 0"
+    twins: int = Field(
+        2, ge=1, description="accounts that meet the same bars and are compared with each other"
     )
+    vf_coef: float = Field(0.5, ge=0, description="weight of the value loss")
+    ent_coef: float | None = Field(
+        None, ge=0,
+        description="weight of the entropy at the start; it falls linearly to 0. Default: 0.1 "
+        "where positions are listed, 0 where weights are drawn, and exploring them costs",
+    )  # fmt: skip
 
-    def entropy_weight(self, progress: float) -> float:
-        """Of the entropy after a share `progress` of the training: first explore, then commit."""
-        return self.ent_coef * (1.0 - progress)
+    @model_validator(mode="after")
+    def _twins_come_whole(self) -> "RolloutConfig":
+        if self.n_envs % self.twins:
+            raise ValueError(
+                f"n_envs = {self.n_envs} is not a multiple of twins = {self.twins}, the accounts "
+                "that meet the same bars: change either (twins = 1 compares none)"
+            )
+        return self
 
 
 class ActorCritic(nn.Module):
@@ -57,6 +67,8 @@ class ActorCritic(nn.Module):
         self.head = make_head(task, config.weights_head)
         self.actor = Tower(network, self.head.outputs, self.assets)
         self.critic = Tower(network, 1, self.assets, pooled=True)
+        listed = isinstance(self.head, CategoricalHead)
+        self._ent_coef = config.ent_coef if config.ent_coef is not None else 0.1 * listed
 
     def forward(self, embedding: Tensor, account: Tensor) -> tuple[Tensor, Tensor]:
         """[..., N 2H], [..., 3 N + 1] -> action outputs [..., N O], values [...]."""
@@ -65,12 +77,18 @@ class ActorCritic(nn.Module):
     def act(self, embedding: Tensor, account: Tensor) -> Tensor:
         """-> [..., N O]."""
         outputs: Tensor = self.actor(self._half(embedding, 0), account)
+        if isinstance(self.head, GaussianHead):
+            return self.head.trading(outputs, account)
         return outputs
 
     def value(self, embedding: Tensor, account: Tensor) -> Tensor:
         """-> [...]."""
         values: Tensor = self.critic(self._half(embedding, 1), account)
         return values.squeeze(-1)
+
+    def entropy_weight(self, progress: float) -> float:
+        """Of the entropy after a share `progress` of the training: first explore, then commit."""
+        return self._ent_coef * (1.0 - progress)
 
     def _half(self, embedding: Tensor, which: int) -> Tensor:
         if self.assets == 1:
@@ -129,8 +147,9 @@ class Experience:
             length = config.n_steps * max(1, longest // config.n_steps)
             self.view.segments(length, config.lead)
         self._simulator = task.simulator(
-            config.n_envs, generator, episode_length=length, detailed=False, lead=config.lead
-        )
+            config.n_envs, generator, episode_length=length, detailed=False, lead=config.lead,
+            twins=config.twins,
+        )  # fmt: skip
         self.scale = reward_scale(task) if config.normalize_reward else 1.0
         self._state: State | None = None
         draw_from(network, generator)
@@ -164,6 +183,7 @@ class Experience:
                     values = network.value(embed(t[cut] + 1, 0), led_to.account[cut])
                     next_value[cut] = values.float()
         counts = t == t[0] + torch.arange(config.n_steps, device=t.device)[:, None]
+        counts[:-1] &= ~led_to.truncated[:-1]  # by a twin's ruin: what it led to is not known
         reward = (led_to.reward / self.scale).float()
         rollout = Rollout(
             t=t,
@@ -186,19 +206,20 @@ class Experience:
             # The state before the rollout, from a burn-in on the bars that lead to it. The updates
             # of this rollout begin with it, too: by then it is a few gradient steps old, as in
             # Kapturowski et al. 2019.
-            bars = self.view.stretch(start, config.n_steps + 1, config.lead)
+            bars = self.view.stretch(start[:: config.twins], config.n_steps + 1, config.lead)
             self._state = None
             if config.lead:
                 self._state = encoder.sequence(bars[:, : config.lead])[1]
             embeddings, _ = encoder.sequence(bars[:, config.lead :], self._state)
-            return lambda t, step: embeddings[:, step]
+            return lambda t, step: embeddings[:, step].repeat_interleave(config.twins, 0)
         embed = self.view.reader(encoder, config.n_steps * config.n_envs)
         return lambda t, step: embed(t)
 
     def batches(self, rollout: Rollout, size: int) -> Iterator[Batch]:
         """Go through a rollout once in random order, about `size` steps at a time.
 
-        With history memory whole accounts come together, encoded from their bars in one call.
+        With history memory whole accounts come together, and their twins with them: the bars of
+        all are encoded in one call.
         """
         steps, n = rollout.t.shape
         options = {"generator": self._generator, "device": rollout.t.device}
@@ -208,15 +229,20 @@ class Experience:
             for index in order.split(size):
                 yield Batch(index, self.view.embed(self.network.encoder, flat[index]))
             return
-        order = torch.randperm(n, **options)  # type: ignore[call-overload]
+        twins = self.config.twins
+        order = torch.randperm(n // twins, **options)  # type: ignore[call-overload]
         row = torch.arange(steps, device=order.device) * n
-        for accounts in order.split(max(size // steps, 1)):
-            bars = self.view.stretch(rollout.t[0, accounts], steps, 0)
+        for groups in order.split(max(size // (steps * twins), 1)):
+            bars = self.view.stretch(rollout.t[0, groups * twins], steps, 0)
             state = None
             if self._state is not None:
-                state = tuple(part[accounts] for part in self._state)
+                state = tuple(part[groups] for part in self._state)
             embedding, _ = self.network.encoder.sequence(bars, state)
-            yield Batch((accounts[:, None] + row).flatten(), embedding.flatten(0, 1))
+            accounts = groups[:, None] * twins + torch.arange(twins, device=order.device)
+            yield Batch(
+                (accounts.view(-1, 1) + row).flatten(),
+                embedding.repeat_interleave(twins, 0).flatten(0, 1),
+            )
 
     def policy(self, task: Task) -> NetworkPolicy:
         """The greedy policy of the network as it learns on."""

@@ -167,6 +167,7 @@ class Task:
         episode_length: int | tuple[int, int] | None = None,
         detailed: bool = True,
         lead: int = 0,
+        twins: int = 1,
     ) -> Simulator:
         """A batch of accounts on the device of `generator`; see `Simulator`.
 
@@ -191,6 +192,7 @@ class Task:
             device=generator.device,
             generator=generator,
             starts=self.config.starts,
+            twins=twins,
             detailed=detailed,
         )
 

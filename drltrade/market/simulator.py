@@ -78,6 +78,7 @@ class Simulator:
         device: torch.device,
         generator: torch.Generator,
         starts: Starts = "uniform",
+        twins: int = 1,
         detailed: bool = True,
     ) -> None:
         """Place `n_envs` accounts.
@@ -95,11 +96,14 @@ class Simulator:
             generator: on `device`; draws the starts and lengths.
             starts: uniform over all rows; or stratified, where account i draws from the i-th of n
                 equal blocks, so that all times are seen equally often.
+            twins: accounts in a row that meet the same bars: they draw the same episodes, and when
+                one is ruined the episode is truncated for the others. Divides n.
             detailed: whether `report` holds all its columns, rather than log return and ruin alone.
         """
         self.rules, self.n_envs, self.device, self.generator = rules, n_envs, device, generator
         self.rows = range(min(span[0] for span in spans), max(span[-1] for span in spans) + 1)
         self.assets, self._starts, self._length = market.assets, starts, episode_length
+        self._twins = twins
         self.features = torch.from_numpy(market.features).to(device)
         self._tape = torch.from_numpy(market.tape(rules.plan.fill)).to(device)
         self._place_spans(spans)
@@ -186,7 +190,12 @@ class Simulator:
 
     def _draw(self) -> tuple[Tensor, Tensor]:
         """(first rows, lengths) of n episodes, [n] each."""
-        n, options = self.n_envs, {"generator": self.generator, "device": self.device}
+        start, length = self._drawn(self.n_envs // self._twins)
+        return start.repeat_interleave(self._twins), length.repeat_interleave(self._twins)
+
+    def _drawn(self, n: int) -> tuple[Tensor, Tensor]:
+        """(first rows, lengths) of n different episodes, [n] each."""
+        options = {"generator": self.generator, "device": self.device}
         if self._starts == "uniform" or self._choices < n:
             pick = torch.randint(self._choices, (n,), **options)  # type: ignore[call-overload]
         else:
@@ -281,6 +290,9 @@ class Simulator:
         """Carry all accounts one bar on and restart those whose episode ended."""
         transition = self.play(target, amount)
         done = transition.truncated | transition.terminated
+        if self._twins > 1:
+            done = done.view(-1, self._twins).any(1).repeat_interleave(self._twins)
+            transition = transition._replace(truncated=done & ~transition.terminated)
         # On a GPU the question whether any is done would wait for the device; the answer costs more
         # than restarting none.
         if self.device.type != "cpu" or bool(done.any()):

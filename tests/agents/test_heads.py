@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 import torch
 
+from drltrade.agents.actions import WeightBox
 from drltrade.agents.heads import (
     CategoricalHead,
     DirichletHead,
     GaussianHead,
     SoftmaxGaussianHead,
     make_head,
-    within,
 )
 from drltrade.envs.trading import TradingEnv
 from drltrade.errors import ConfigError
@@ -43,33 +43,45 @@ def test_a_categorical_head_agrees_with_torch_distributions():
 
 
 def test_a_gaussian_head_agrees_with_torch_distributions():
-    head = GaussianHead(-0.5, 1.5, 1.5)
+    head = GaussianHead(WeightBox(1, -0.5, 1.5))
     outputs = torch.randn(200, 1, generator=generator())
-    oracle = torch.distributions.Normal(0.5 + outputs, 0.1)
+    oracle = torch.distributions.Normal(0.5 + outputs, 0.2)
     action = head.sample(outputs, generator(1)).detach()
     torch.testing.assert_close(head.log_probability(outputs, action), oracle.log_prob(action)[:, 0])
     torch.testing.assert_close(head.entropy(outputs), oracle.entropy().mean())
 
 
 def test_a_gaussian_of_several_assets_is_a_product():
-    head = GaussianHead(-1.0, 1.0, 1.0, assets=3)
+    head = GaussianHead(WeightBox(3, -1.0, 1.0, 1.0))
     outputs = torch.randn(50, 3, generator=generator())
-    oracle = torch.distributions.Normal(outputs / 3.0, 0.1 / 3.0)
+    oracle = torch.distributions.Normal(outputs / 3.0, 0.2 / 3.0)
     action = head.sample(outputs, generator(1)).detach()
     expected = oracle.log_prob(action).sum(-1)
     torch.testing.assert_close(head.log_probability(outputs, action), expected)
     torch.testing.assert_close(head.entropy(outputs), oracle.entropy().sum(-1).mean())
 
 
+def test_a_gaussian_head_trades_from_most_of_the_weight_held():
+    head = GaussianHead(WeightBox(1, -1.0, 3.0))
+    account = torch.tensor([[0.0, 9, 9, 9], [2.0, 9, 9, 9], [-7.0, 9, 9, 9]])  # clamped to -1
+    outputs = head.trading(torch.tensor([[0.0], [0.5], [0.0]]), account)
+    # The middle is 1, half the range 2: 0.9 of the distance, and 0.5 x 2 to trade.
+    torch.testing.assert_close(head.mean(outputs), torch.tensor([[0.1], [2.9], [-0.8]]))
+    several = GaussianHead(WeightBox(2, 0.0, 1.0, 1.0))  # middle 0: no asset before another
+    account = torch.tensor([[0.5, 0.25, 9, 9, 9, 9, 9]])
+    outputs = several.trading(torch.zeros(1, 2), account)
+    torch.testing.assert_close(several.mean(outputs), torch.tensor([[0.45, 0.225]]))
+
+
 def test_a_gaussian_head_samples_around_its_mean():
-    head = GaussianHead(-1.0, 1.0, 1.0)
+    head = GaussianHead(WeightBox(1, -1.0, 1.0))
     action = head.sample(torch.full((100_000, 1), 0.3), generator()).detach()
     assert float(action.mean()) == pytest.approx(0.3, abs=0.002)
-    assert float(action.std()) == pytest.approx(0.1, abs=0.002)
+    assert float(action.std()) == pytest.approx(0.2, abs=0.002)
 
 
 def test_a_gaussian_head_stays_within_the_range():
-    head = GaussianHead(-0.3, 0.7, 0.7)
+    head = GaussianHead(WeightBox(1, -0.3, 0.7))
     target = head.target(torch.tensor([[-5.0], [-0.1], [0.2], [9.0]]))
     assert target.dtype == torch.float64
     assert target[:, 0].tolist() == pytest.approx([-0.3, -0.1, 0.2, 0.7], rel=1e-6)
@@ -92,7 +104,7 @@ def test_the_bounds_of_a_range_are_actions_that_the_environment_takes(make_task,
 def test_weights_beyond_the_gross_limit_are_scaled_down():
     weights = torch.tensor([[0.5, -0.5], [0.9, -0.9], [2.0, 0.0]])
     expected = torch.tensor([[0.5, -0.5], [0.5, -0.5], [1.0, 0.0]])
-    torch.testing.assert_close(within(weights, -1.0, 1.0, 1.0), expected)
+    torch.testing.assert_close(WeightBox(2, -1.0, 1.0, 1.0).within(weights), expected)
 
 
 def test_a_dirichlet_head_agrees_with_torch_distributions():

@@ -145,7 +145,7 @@ def test_reports_carry_finite_figures(task, name):
 
 
 def test_ppo_takes_a_last_minibatch_of_one(task):
-    weights = trained(task, "ppo", n_envs=1, n_steps=33, batch_size=16, steps=66).weights()
+    weights = trained(task, "ppo", n_envs=1, twins=1, n_steps=33, batch_size=16, steps=66).weights()
     assert all(value.isfinite().all() for value in weights.values())
 
 

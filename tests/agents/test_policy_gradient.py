@@ -105,6 +105,34 @@ def test_a_batch_larger_than_a_rollout_is_refused():
         parse_agent({"algorithm": "ppo", "n_envs": 8, "n_steps": 16}, "test")
 
 
+def test_twins_come_whole():
+    with pytest.raises(ConfigError, match="n_envs = 9 is not a multiple of twins = 2"):
+        parse_agent({"algorithm": "a2c", "n_envs": 9}, "test")
+
+
+def test_twins_share_what_is_encoded(market):
+    agent = build(market, "ppo", network=HISTORY, twins=4)
+    rollout, _ = agent._experience.collect()
+    flat = type(rollout)(*(field.flatten(0, 1) for field in rollout))
+    seen = []
+    for batch in agent._experience.batches(rollout, 64):
+        judged = agent._judged(flat, batch)
+        torch.testing.assert_close(judged.value, flat.value[batch.steps])
+        torch.testing.assert_close(judged.log_probability, flat.log_probability[batch.steps])
+        seen.append(batch.steps)
+    assert torch.cat(seen).sort().values.tolist() == list(range(8 * 16))
+    assert len(seen) == 2
+
+
+@pytest.mark.parametrize(("positions", "weight"), [({}, 0.05), ({"position_range": [0, 1]}, 0.0)])
+def test_entropy_is_sought_where_positions_are_listed(
+    make_task, make_random_bars, positions, weight
+):
+    task = make_task(make_random_bars(length=600), **positions)
+    assert build(task, "a2c").network.entropy_weight(0.5) == weight
+    assert build(task, "a2c", ent_coef=0.4).network.entropy_weight(0.5) == 0.2
+
+
 def test_a_history_longer_than_the_data_is_refused(market):
     with pytest.raises(ConfigError, match="lower sequence_length or burn_in"):
         build(market, "ppo", network=HISTORY, burn_in=1000)

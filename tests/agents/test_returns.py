@@ -6,7 +6,12 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from drltrade.agents.returns import generalized_advantage, n_step_return, n_step_returns_within
+from drltrade.agents.returns import (
+    against_twins,
+    generalized_advantage,
+    n_step_return,
+    n_step_returns_within,
+)
 
 
 def column(*values):
@@ -120,3 +125,11 @@ def test_n_step_returns_within_a_sequence_against_those_from_each_step(seed, len
         torch.testing.assert_close(total[t], expected[0])
         torch.testing.assert_close(discount[t], expected[1])
         assert torch.equal(last[t], t + expected[2])
+
+
+def test_advantages_above_those_of_twins_by_hand():
+    advantage = torch.tensor([[1.0, 3.0, 8.0, 0.0, 2.0, -5.0], [0.0, 0.0, 0.0, 4.0, 4.0, 4.0]])
+    assert against_twins(advantage, 1) is advantage
+    assert against_twins(advantage, 2).tolist() == [[-2, 2, 8, -8, 7, -7], [0, 0, -4, 4, 0, 0]]
+    expected = [[-4.5, -1.5, 6.0, 1.5, 4.5, -6.0], [0.0] * 6]
+    torch.testing.assert_close(against_twins(advantage, 3), torch.tensor(expected))

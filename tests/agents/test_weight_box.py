@@ -46,7 +46,7 @@ def test_boxes_of_tasks(make_task, make_random_bars):
     with pytest.raises(
         ConfigError,
         match=r"^ddpg chooses weights from a range, but the environment lists positions = "
-        r"\[-1\.0, 0\.0, 1\.0\]: set position_range = \[low, high\] instead, or take dqn",
+        r"\[-1\.0, 0\.0, 1\.0\]: set position_range = \[-1, 1\] instead, or take dqn",
     ):
         weight_box(make_task(make_random_bars()), "ddpg")
     with pytest.raises(ConfigError, match="order_units"):
