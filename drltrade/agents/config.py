@@ -3,12 +3,13 @@
 from typing import Literal
 
 import torch
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import nn
 
 from drltrade.agents.encoders import NetworkConfig
 from drltrade.agents.initialisation import initialise
 from drltrade.agents.optimisation import OptimizationConfig
+from drltrade.settings import Settings
 
 
 class AgentConfig(OptimizationConfig):
@@ -53,3 +54,20 @@ class AgentConfig(OptimizationConfig):
         """The precision as a context."""
         lower = self.precision == "bfloat16"
         return torch.autocast(device.type, torch.bfloat16, enabled=lower, cache_enabled=False)
+
+
+class DistributionConfig(Settings):
+    """Values as distributions, and the risk that choices take."""
+
+    quantiles: int = Field(1, ge=1, description="of each value's distribution; 1: its mean alone")
+    risk_level: float = Field(
+        1.0, gt=0, le=1, description="choose by the mean of this share of worst outcomes (CVaR)"
+    )
+
+    @model_validator(mode="after")
+    def _risk_needs_a_distribution(self) -> "DistributionConfig":
+        if self.risk_level < 1.0 and self.quantiles < 2:
+            raise ValueError(
+                f"risk_level = {self.risk_level} needs the distribution of values: set quantiles"
+            )
+        return self

@@ -12,11 +12,12 @@ from collections.abc import Mapping
 from typing import Literal
 
 import torch
-from pydantic import Field, model_validator
+from pydantic import Field
 from torch import Tensor, nn
 
 from drltrade.agents.agent import OnProgress, Policy
 from drltrade.agents.alternation import follow, live_and_learn
+from drltrade.agents.config import DistributionConfig
 from drltrade.agents.encoders import NetworkConfig, make_encoder
 from drltrade.agents.level import Level
 from drltrade.agents.losses import (
@@ -39,7 +40,7 @@ from drltrade.envs.task import Task
 from drltrade.errors import ConfigError
 
 
-class DQNConfig(OffPolicyConfig):
+class DQNConfig(OffPolicyConfig, DistributionConfig):
     """Hyperparameters of `dqn`."""
 
     algorithm: Literal["dqn"] = "dqn"
@@ -52,10 +53,6 @@ class DQNConfig(OffPolicyConfig):
     priority_beta: float = Field(
         0.4, ge=0, le=1, description="share of the correction for priorities at first; rises to 1"
     )
-    quantiles: int = Field(1, ge=1, description="of each value's distribution; 1: its mean alone")
-    risk_level: float = Field(
-        1.0, gt=0, le=1, description="choose by the mean of this share of worst outcomes (CVaR)"
-    )
     noisy: bool = Field(False, description="explore by noise in the weights instead of epsilon")
     loss: Literal["huber", "squared"] = Field(
         "squared", description="of errors, without quantiles; huber estimates medians, not means"
@@ -64,14 +61,6 @@ class DQNConfig(OffPolicyConfig):
         0.3, gt=0, le=1, description="share of the training over which epsilon falls"
     )
     exploration_final_eps: float = Field(0.05, ge=0, le=1)
-
-    @model_validator(mode="after")
-    def _risk_needs_a_distribution(self) -> "DQNConfig":
-        if self.risk_level < 1.0 and self.quantiles < 2:
-            raise ValueError(
-                f"risk_level = {self.risk_level} needs the distribution of values: set quantiles"
-            )
-        return self
 
 
 class QNetwork(nn.Module):

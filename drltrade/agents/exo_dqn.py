@@ -27,7 +27,7 @@ from torch import Tensor, nn
 
 from drltrade.agents.afterstates import lambda_returns, price_of_budget
 from drltrade.agents.agent import OnProgress
-from drltrade.agents.config import AgentConfig
+from drltrade.agents.config import AgentConfig, DistributionConfig
 from drltrade.agents.encoders import Encoder, NetworkConfig, make_encoder
 from drltrade.agents.encoders.base import State
 from drltrade.agents.hindsight import look_back
@@ -43,7 +43,7 @@ from drltrade.errors import ConfigError
 from drltrade.market.counterfactual import Counterfactual, check_memoryless
 
 
-class ExoDQNConfig(AgentConfig):
+class ExoDQNConfig(AgentConfig, DistributionConfig):
     """Hyperparameters of `exo_dqn`."""
 
     algorithm: Literal["exo_dqn"] = "exo_dqn"
@@ -59,21 +59,13 @@ class ExoDQNConfig(AgentConfig):
     weight_levels: int = Field(
         9, ge=2, description="positions per asset to choose from, where actions are continuous"
     )
-    quantiles: int = Field(1, ge=1, description="of each value's distribution; 1: its mean alone")
-    risk_level: float = Field(
-        1.0, gt=0, le=1, description="choose by the mean of this share of worst outcomes (CVaR)"
-    )
 
     @model_validator(mode="after")
-    def _consistent(self) -> "ExoDQNConfig":
+    def _a_batch_holds_a_segment(self) -> "ExoDQNConfig":
         if self.batch_size < self.sequence_length:
             raise ValueError(
                 f"batch_size = {self.batch_size} holds no segment of sequence_length = "
                 f"{self.sequence_length} bars"
-            )
-        if self.risk_level < 1.0 and self.quantiles < 2:
-            raise ValueError(
-                f"risk_level = {self.risk_level} needs the distribution of values: set quantiles"
             )
         return self
 

@@ -15,10 +15,8 @@ from drltrade.market.ground_truth import (
     filter_regime,
     ground_truth,
     regime_problem,
-    solve_ar1,
     solve_constant,
     solve_garleanu_pedersen,
-    solve_hidden_regime,
     solve_kelly,
     solve_kelly_cost,
 )
@@ -30,17 +28,17 @@ STEP = 12.0 / 800
 
 @pytest.fixture(scope="module")
 def base():
-    return solve_ar1(0.9, 0.1, 0.2)
+    return ar1_problem(0.9, 0.1, 0.2).solve()
 
 
 @pytest.fixture(scope="module")
 def holding():
-    return solve_ar1(0.9, 0.1, 0.2, holding=0.03)
+    return ar1_problem(0.9, 0.1, 0.2, holding=0.03).solve()
 
 
 @pytest.fixture(scope="module")
 def regime():
-    return solve_hidden_regime(0.98, 0.3, 0.5)
+    return regime_problem(0.98, 0.3, 0.5).solve()
 
 
 def test_constant():
@@ -59,13 +57,13 @@ def test_ar1_with_costs(base):
 
 
 def test_ar1_with_half_the_costs():
-    cheap = solve_ar1(0.9, 0.1, 0.1)
+    cheap = ar1_problem(0.9, 0.1, 0.1).solve()
     assert cheap.value == pytest.approx(0.064022, abs=5e-7)
     assert cheap.thresholds[0, 1] == pytest.approx(0.45, abs=STEP)
 
 
 def test_ar1_without_costs_trades_on_the_sign():
-    free = solve_ar1(0.9, 0.1, 0.0)
+    free = ar1_problem(0.9, 0.1, 0.0).solve()
     # A cell of the grid is as wide as its mean deviates from its middle.
     assert free.value == pytest.approx(0.1 * np.sqrt(2.0 / np.pi), rel=1e-4)
     np.testing.assert_allclose(free.thresholds[:, 0], 0.0, atol=STEP)
@@ -159,15 +157,17 @@ def test_an_optimum_is_its_policys_value_and_no_other_is_better(problem: Positio
 
 
 def test_positions_scale_an_optimum_and_costs_lower_it(base):
-    double = solve_ar1(0.9, 0.1, 0.2, positions=(2.0, -2.0, 0.0))
+    double = ar1_problem(0.9, 0.1, 0.2, positions=(2.0, -2.0, 0.0)).solve()
     assert double.value == pytest.approx(2.0 * base.value, abs=1e-8)
-    one_sided = solve_ar1(0.9, 0.1, 0.2, positions=(0.0, 1.0))
+    one_sided = ar1_problem(0.9, 0.1, 0.2, positions=(0.0, 1.0)).solve()
     # Half the gain of -1 and 1, for half the costs.
     assert one_sided.value == pytest.approx(0.5 * base.value, abs=1e-8)
-    costs = [solve_ar1(0.9, 0.1, kappa, points=201).value for kappa in (0.0, 0.1, 0.5, 5.0)]
+    costs = [
+        ar1_problem(0.9, 0.1, kappa, points=201).solve().value for kappa in (0.0, 0.1, 0.5, 5.0)
+    ]
     assert np.all(np.diff(costs) < 0.0)
     # mean E|2 b - 1| of the belief, more than with costs and less than by an oracle.
-    assert 0.148331 < solve_hidden_regime(0.98, 0.3, 0.0).value < 0.28
+    assert 0.148331 < regime_problem(0.98, 0.3, 0.0).solve().value < 0.28
 
 
 def test_a_held_position_is_chosen_by_nearest(base):
@@ -276,12 +276,14 @@ def test_a_presets_units():
     costs = KAPPA.model_copy(update={"funding_rate": 0.00219, "borrow_rate": 0.00438})
     truth = ground_truth(process, AccountTerms(costs, DISCRETE, reward={"pnl": 10.0}))
     assert truth.unit == pytest.approx(2e-3)
-    assert truth.value == pytest.approx(solve_ar1(0.9, 0.1, 0.1, holding=0.03).value, abs=1e-9)
+    assert truth.value == pytest.approx(
+        ar1_problem(0.9, 0.1, 0.1, holding=0.03).solve().value, abs=1e-9
+    )
     state, zero, one = np.array([[2.0]]), np.zeros(1), np.ones(1)
     assert truth.expected(state, zero, one) == pytest.approx(0.2 - 0.1 - 0.03)
     assert truth.act(state, zero) == 1.0
     ranged = ground_truth(Ar1(kind="ar1"), AccountTerms(KAPPA, None, (-1.0, 1.0)))
-    assert ranged.value == pytest.approx(solve_ar1(0.9, 0.1, 0.2).value, abs=1e-8)
+    assert ranged.value == pytest.approx(ar1_problem(0.9, 0.1, 0.2).solve().value, abs=1e-8)
 
 
 def test_units_of_quadratic_costs():

@@ -1,7 +1,7 @@
 """Markets whose optimum is known exactly, so that an agent's score is a share of it.
 
-`solve_*` are solvers that take any parameters; `ground_truth` finds the one for a synthetic market
-and an account, in the units of the two.
+`*_problem(...).solve()` and `solve_*` take any parameters; `ground_truth` finds the one for a
+synthetic market and an account, in the units of the two.
 """
 
 from drltrade.market.ground_truth.account_terms import AccountTerms
@@ -23,9 +23,8 @@ from drltrade.market.ground_truth.regimes import (
     belief_of,
     filter_regime,
     regime_problem,
-    solve_hidden_regime,
 )
-from drltrade.market.ground_truth.signals import ar1_problem, solve_ar1
+from drltrade.market.ground_truth.signals import ar1_problem
 from drltrade.market.ground_truth.truth import GroundTruth, ground_truth
 
 __all__ = [
@@ -45,10 +44,8 @@ __all__ = [
     "filter_regime",
     "ground_truth",
     "regime_problem",
-    "solve_ar1",
     "solve_constant",
     "solve_garleanu_pedersen",
-    "solve_hidden_regime",
     "solve_kelly",
     "solve_kelly_cost",
 ]

@@ -21,7 +21,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drltrade.market.ground_truth.positions import (
-    PositionOptimum,
     PositionProblem,
     cells,
     proportional,
@@ -63,21 +62,6 @@ def regime_problem(
     upto = belief * ndtr(returns - mean) + (1.0 - belief) * ndtr(returns + mean)
     gain = mean * (2.0 * belief - 1.0) * each - holding * np.abs(each)
     return PositionProblem(grid, each, np.diff(upto, axis=1), gain, proportional(each, kappa))
-
-
-def solve_hidden_regime(
-    stay: float,
-    mean: float,
-    kappa: float,
-    *,
-    holding: float = 0.0,
-    positions: Sequence[float] = (-1.0, 0.0, 1.0),
-    points: int = POINTS,
-) -> PositionOptimum:
-    """The optimum of `regime_problem`; its states are log odds."""
-    return regime_problem(
-        stay, mean, kappa, holding=holding, positions=positions, points=points
-    ).solve()
 
 
 def belief_of(log_odds: Floats) -> Floats:

@@ -15,7 +15,6 @@ from collections.abc import Sequence
 import numpy as np
 
 from drltrade.market.ground_truth.positions import (
-    PositionOptimum,
     PositionProblem,
     cells,
     proportional,
@@ -51,16 +50,3 @@ def ar1_problem(
     transition = np.diff(ndtr(edges), axis=1)
     gain = ic * grid[:, None] * each - holding * np.abs(each)
     return PositionProblem(grid, each, transition, gain, proportional(each, kappa))
-
-
-def solve_ar1(
-    rho: float,
-    ic: float,
-    kappa: float,
-    *,
-    holding: float = 0.0,
-    positions: Sequence[float] = (-1.0, 0.0, 1.0),
-    points: int = POINTS,
-) -> PositionOptimum:
-    """The optimum of `ar1_problem`."""
-    return ar1_problem(rho, ic, kappa, holding=holding, positions=positions, points=points).solve()

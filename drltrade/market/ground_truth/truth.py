@@ -24,8 +24,8 @@ from drltrade.market.ground_truth.constant import solve_constant
 from drltrade.market.ground_truth.growth import Asset, GrowthProblem, solve_kelly
 from drltrade.market.ground_truth.partial_adjustment import solve_garleanu_pedersen
 from drltrade.market.ground_truth.positions import PositionOptimum
-from drltrade.market.ground_truth.regimes import belief_of, filter_regime, solve_hidden_regime
-from drltrade.market.ground_truth.signals import solve_ar1
+from drltrade.market.ground_truth.regimes import belief_of, filter_regime, regime_problem
+from drltrade.market.ground_truth.signals import ar1_problem
 from drltrade.market.synthetic import (
     Ar1,
     Factors,
@@ -96,7 +96,9 @@ def _constant(process: Process, account: AccountTerms) -> GroundTruth:
 
 def _signal(process: Ar1, account: AccountTerms) -> GroundTruth:
     unit, kappa, holding = _linear(process, account)
-    found = solve_ar1(process.rho, process.ic, kappa, holding=holding, positions=account.choices)
+    found = ar1_problem(
+        process.rho, process.ic, kappa, holding=holding, positions=account.choices
+    ).solve()
 
     def expected(states: Floats, before: Floats, after: Floats) -> Floats:
         trade, held = np.abs(after - before), np.abs(after)
@@ -107,9 +109,9 @@ def _signal(process: Ar1, account: AccountTerms) -> GroundTruth:
 
 def _regime(process: Regimes, account: AccountTerms) -> GroundTruth:
     unit, kappa, holding = _linear(process, account)
-    found = solve_hidden_regime(
+    found = regime_problem(
         process.stay, process.mean, kappa, holding=holding, positions=account.choices
-    )
+    ).solve()
 
     def states(market: Market) -> Floats:
         log_odds = np.empty((len(market), 1))
