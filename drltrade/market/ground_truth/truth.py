@@ -96,9 +96,10 @@ def _constant(process: Process, account: AccountTerms) -> GroundTruth:
 
 def _signal(process: Ar1, account: AccountTerms) -> GroundTruth:
     unit, kappa, holding = _linear(process, account)
-    found = ar1_problem(
+    problem = ar1_problem(
         process.rho, process.ic, kappa, holding=holding, positions=account.choices
-    ).solve()
+    )
+    found = problem.solve()
 
     def expected(states: Floats, before: Floats, after: Floats) -> Floats:
         trade, held = np.abs(after - before), np.abs(after)
