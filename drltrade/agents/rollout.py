@@ -180,8 +180,8 @@ class Experience:
                 # A truncated step led to a state that the next row no longer holds.
                 cut = led_to.truncated.nonzero(as_tuple=True)
                 if len(cut[0]):
-                    values = network.value(embed(t[cut] + 1, 0), led_to.account[cut])
-                    next_value[cut] = values.float()
+                    seen = self.view.embed(network.encoder, t[cut] + 1)
+                    next_value[cut] = network.value(seen, led_to.account[cut]).float()
         counts = t == t[0] + torch.arange(config.n_steps, device=t.device)[:, None]
         counts[:-1] &= ~led_to.truncated[:-1]  # by a twin's ruin: what it led to is not known
         reward = (led_to.reward / self.scale).float()
@@ -200,7 +200,7 @@ class Experience:
         return rollout, led_to.reward.mean()
 
     def _reader(self, start: Tensor) -> Callable[[Tensor, int], Tensor]:
-        """(t, steps since the rollout began) -> embeddings."""
+        """(t [n], steps since the rollout began) -> embeddings [n, E]."""
         config, encoder = self.config, self.network.encoder
         if self.history:
             # The state before the rollout, from a burn-in on the bars that lead to it. The updates
@@ -211,37 +211,46 @@ class Experience:
             if config.lead:
                 self._state = encoder.sequence(bars[:, : config.lead])[1]
             embeddings, _ = encoder.sequence(bars[:, config.lead :], self._state)
-            return lambda t, step: embeddings[:, step].repeat_interleave(config.twins, 0)
-        embed = self.view.reader(encoder, config.n_steps * config.n_envs)
-        return lambda t, step: embed(t)
+            return lambda t, step: self._for_twins(embeddings[:, step])
+        embed = self.view.reader(encoder, config.n_steps * config.n_envs // config.twins)
+        return lambda t, step: self._for_twins(embed(t[:: config.twins]))
+
+    def _for_twins(self, each: Tensor) -> Tensor:
+        """[G, ...] of groups of twins -> [n, ...] of accounts."""
+        return each.unsqueeze(1).expand(-1, self.config.twins, *each.shape[1:]).flatten(0, 1)
+
+    def _twins_of(self, groups: Tensor) -> Tensor:
+        """[G] numbers of groups -> [G twins] numbers of their members."""
+        twins = self.config.twins
+        return (groups[:, None] * twins + torch.arange(twins, device=groups.device)).flatten()
 
     def batches(self, rollout: Rollout, size: int) -> Iterator[Batch]:
         """Go through a rollout once in random order, about `size` steps at a time.
 
-        With history memory whole accounts come together, and their twins with them: the bars of
-        all are encoded in one call.
+        Twins come together, so that the bar they stand at is encoded once. With history memory
+        whole accounts do, encoded from their bars in one call.
         """
-        steps, n = rollout.t.shape
+        encoder, twins = self.network.encoder, self.config.twins
         options = {"generator": self._generator, "device": rollout.t.device}
+        bars = rollout.t[:, ::twins]
+        steps, n = bars.shape
         if not self.history:
             order = torch.randperm(steps * n, **options)  # type: ignore[call-overload]
-            flat = rollout.t.flatten()
-            for index in order.split(size):
-                yield Batch(index, self.view.embed(self.network.encoder, flat[index]))
+            for groups in order.split(max(size // twins, 1)):
+                embedding = self.view.embed(encoder, bars.flatten()[groups])
+                yield Batch(self._twins_of(groups), self._for_twins(embedding))
             return
-        twins = self.config.twins
-        order = torch.randperm(n // twins, **options)  # type: ignore[call-overload]
-        row = torch.arange(steps, device=order.device) * n
+        order = torch.randperm(n, **options)  # type: ignore[call-overload]
+        row = torch.arange(steps, device=order.device) * rollout.t.shape[1]
         for groups in order.split(max(size // (steps * twins), 1)):
-            bars = self.view.stretch(rollout.t[0, groups * twins], steps, 0)
+            seen = self.view.stretch(bars[0, groups], steps, 0)
             state = None
             if self._state is not None:
                 state = tuple(part[groups] for part in self._state)
-            embedding, _ = self.network.encoder.sequence(bars, state)
-            accounts = groups[:, None] * twins + torch.arange(twins, device=order.device)
+            embedding, _ = encoder.sequence(seen, state)
+            accounts = self._twins_of(groups)
             yield Batch(
-                (accounts.view(-1, 1) + row).flatten(),
-                embedding.repeat_interleave(twins, 0).flatten(0, 1),
+                (accounts[:, None] + row).flatten(), self._for_twins(embedding).flatten(0, 1)
             )
 
     def policy(self, task: Task) -> NetworkPolicy:

@@ -110,8 +110,9 @@ def test_twins_come_whole():
         parse_agent({"algorithm": "a2c", "n_envs": 9}, "test")
 
 
-def test_twins_share_what_is_encoded(market):
-    agent = build(market, "ppo", network=HISTORY, twins=4)
+@pytest.mark.parametrize("network", [{"hidden": [8]}, HISTORY], ids=["window", "history"])
+def test_twins_share_what_is_encoded(market, network):
+    agent = build(market, "ppo", network=network, twins=4)
     rollout, _ = agent._experience.collect()
     flat = type(rollout)(*(field.flatten(0, 1) for field in rollout))
     seen = []
