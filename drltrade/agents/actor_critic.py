@@ -20,7 +20,7 @@ class DeterministicConfig(OffPolicyConfig):
     """Hyperparameters of `ddpg`, and of `td3` beside its own."""
 
     network: NetworkConfig = NetworkConfig(activation="silu", initialisation="uniform")
-    learning_rate: float = Field(1e-3, gt=0, description="at its height")
+    learning_rate: float = Field(2e-3, gt=0, description="at its height")
     n_envs: int = Field(1024, ge=1, description="accounts stepped at once")
     buffer_size: int = Field(1_000_000, ge=1, description="transitions kept, all accounts together")
     learning_starts: int = Field(16_384, ge=0, description="transitions before the first update")
