@@ -11,6 +11,9 @@ LSTM, whose output two separate towers read. So there are three comparisons: wit
 LSTM units (512; more weights, as each unit reads all others), with the same number of LSTM weights,
 and of one LSTM of 256 units with one of 256 units, which sb3-contrib can be told to share.
 
+drltrade's accounts come in pairs that meet the same bars (`twins`, its default), so that a batch of
+2,048 steps is encoded from 1,024 bars. sb3-contrib's environments know nothing of one another.
+
 sb3-contrib carries the state of the LSTM on from rollout to rollout; drltrade reads 32 bars before
 each rollout anew instead (`burn_in`), which is counted. Where an episode begins within a batch,
 sb3-contrib goes through it step by step, which takes it three to five times as long as a batch

@@ -44,7 +44,7 @@ class A2C(PolicyGradientAgent[A2CConfig]):
         advantage = rollout.advantage(config.gamma, config.gae_lambda)
         flat = Rollout(*(field.flatten(0, 1) for field in rollout))
         with config.autocast(self.device):
-            batch = next(self._experience.batches(rollout, rollout.t.numel()))
+            batch = next(self._collector.batches(rollout, rollout.t.numel()))
             log_probability, value, entropy = self._judged(flat, batch)
         target = (advantage + rollout.value).flatten()[batch.steps]
         gain = against_twins(advantage, config.twins).flatten()[batch.steps]

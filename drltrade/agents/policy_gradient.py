@@ -10,7 +10,7 @@ from torch import Tensor
 from drltrade.agents.agent import OnProgress
 from drltrade.agents.optimisation import Optimization
 from drltrade.agents.policy import NetworkPolicy
-from drltrade.agents.rollout import Batch, Experience, Rollout, RolloutConfig, make_network
+from drltrade.agents.rollout import Batch, Collector, Rollout, RolloutConfig, make_network
 from drltrade.envs.task import Task
 
 Config = TypeVar("Config", bound=RolloutConfig)
@@ -39,7 +39,7 @@ class PolicyGradientAgent(ABC, Generic[Config]):
         """`generator` lives on the device to train on and draws everything random."""
         self.config, self.device, self._task = config, generator.device, task
         self.network = make_network(config, task, generator)
-        self._experience = Experience(config, task, self.network, generator)
+        self._collector = Collector(config, task, self.network, generator)
         self._optimization = Optimization(config, self.network.parameters())
         self._steps = 0
 
@@ -48,7 +48,7 @@ class PolicyGradientAgent(ABC, Generic[Config]):
         policy, since = self.policy(), 0
         sums = torch.zeros(1 + len(self.figures), device=self.device)
         while self._steps < total_steps:
-            rollout, reward = self._experience.collect()
+            rollout, reward = self._collector.collect()
             found = self._update(rollout, self._steps / total_steps)
             sums += torch.cat((reward.float().reshape(1), found))
             self._steps += rollout.t.numel()
@@ -75,7 +75,7 @@ class PolicyGradientAgent(ABC, Generic[Config]):
 
     def policy(self) -> NetworkPolicy:
         """The most probable action (continuous: the mean)."""
-        return self._experience.policy(self._task)
+        return self._collector.policy(self._task)
 
     def weights(self) -> dict[str, Tensor]:
         """The network's parameters."""

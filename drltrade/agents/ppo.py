@@ -63,7 +63,7 @@ class PPO(PolicyGradientAgent[PPOConfig]):
         for _ in range(config.n_epochs):
             furthest = torch.zeros((), device=self.device)
             with config.autocast(self.device):
-                for batch in self._experience.batches(rollout, config.batch_size):
+                for batch in self._collector.batches(rollout, config.batch_size):
                     index = batch.steps
                     if len(index) < 2:
                         continue  # a single advantage has no spread to be normalised by

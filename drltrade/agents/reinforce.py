@@ -45,7 +45,7 @@ class Reinforce(PolicyGradientAgent[ReinforceConfig]):
         returns = discounted_return(rollout.reward, rollout.done, config.gamma) * rollout.counts
         flat = Rollout(*(field.flatten(0, 1) for field in rollout))
         with config.autocast(self.device):
-            batch = next(self._experience.batches(rollout, rollout.t.numel()))
+            batch = next(self._collector.batches(rollout, rollout.t.numel()))
             log_probability, value, entropy = self._judged(flat, batch)
         learned = config.baseline == "learned"
         gain = against_twins(returns - rollout.value if learned else returns, config.twins)

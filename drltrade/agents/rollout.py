@@ -130,7 +130,7 @@ class Batch(NamedTuple):
     """[B, E]."""
 
 
-class Experience:
+class Collector:
     """Steps accounts of the train period through rollouts, and hands them out in batches."""
 
     def __init__(

@@ -113,10 +113,10 @@ def test_twins_come_whole():
 @pytest.mark.parametrize("network", [{"hidden": [8]}, HISTORY], ids=["window", "history"])
 def test_twins_share_what_is_encoded(market, network):
     agent = build(market, "ppo", network=network, twins=4)
-    rollout, _ = agent._experience.collect()
+    rollout, _ = agent._collector.collect()
     flat = type(rollout)(*(field.flatten(0, 1) for field in rollout))
     seen = []
-    for batch in agent._experience.batches(rollout, 64):
+    for batch in agent._collector.batches(rollout, 64):
         judged = agent._judged(flat, batch)
         torch.testing.assert_close(judged.value, flat.value[batch.steps])
         torch.testing.assert_close(judged.log_probability, flat.log_probability[batch.steps])
