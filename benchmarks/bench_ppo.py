@@ -12,8 +12,8 @@ environments under them, and as its users run it, on a DummyVecEnv of `drltrade/
 Markets: windows of 30 bars of 8 features (244 numbers with the account's) in 30,000 bars, and the
 preset `sp500-daily`, windows of 10 bars of 13 features in 3,000 bars. Where a batch or a rollout
 holds more decisions than the market has bars, drltrade computes the first layer once a bar instead
-of once a decision; short histories gain the more. Its accounts come in pairs that meet the same bars
-(`twins`, its default), which halves that layer elsewhere.
+of once a decision; short histories gain the more. Its accounts come in pairs that meet the same
+bars (`twins`, its default), which halves that layer elsewhere.
 
 The last table sets default against default. Most of that distance comes from larger batches and
 fewer epochs, which stable-baselines3 can be told to use too: the others are the fair ones.
