@@ -268,7 +268,7 @@ def test_a_file_extends_the_file_beside_it(tmp_path):
     [
         ("dqn", {"buffer_size": 5000}, "it would never come"),
         ("dqn", {"training": {"total_steps": 9000}}, "nothing would be learned"),
-        ("ppo", {"n_envs": 1, "n_steps": 1}, "is larger than a rollout of n_envs"),
+        ("ppo", {"n_envs": 2, "n_steps": 1}, "is larger than a rollout of n_envs"),
         ("ppo", {"network": {"hidden": [0]}}, "greater than 0"),
         ("ppo", {"learning_rate": float("inf")}, "finite number"),
     ],

@@ -393,25 +393,3 @@ def test_ruin_terminates_and_restarts(make_task, make_bars):
     assert batch.left.tolist() == [20, 19, 19, 20]
     assert not batch.units[0].any()
     assert not batch.account[0].any()
-
-
-def test_twins_meet_the_same_bars_and_end_together(make_task, make_bars):
-    close = 100 * 1.3 ** np.arange(60)
-    task = make_task(
-        make_bars(close, open=close), positions=[-4, 0, 1], fill="same_close",
-        **EVERYTHING | {"margin": {"maintenance": 0.2}},
-    )  # fmt: skip
-    batch = simulator(task, 6, episode_length=(5, 20), twins=3)
-    assert len(set(batch.t.tolist())) == len(set(batch.left.tolist())) == 2
-    for _ in range(30):
-        assert torch.equal(batch.t, batch.t[::3].repeat_interleave(3))
-        assert torch.equal(batch.left, batch.left[::3].repeat_interleave(3))
-        batch.step(hold(6))
-    batch.reset()
-    left = batch.left.clone()
-    led_to = batch.step(torch.tensor([0.0, -4.0, 1.0, 0.0, 0.0, 1.0], dtype=torch.float64))
-    assert led_to.terminated.tolist() == [False, True, False, False, False, False]
-    assert led_to.truncated.tolist() == [True, False, True, False, False, False]
-    assert not batch.units[:3].any()
-    assert batch.left[3:].tolist() == (left[3:] - 1).tolist()
-    assert torch.equal(batch.t[:3], batch.t[:1].expand(3))
