@@ -66,12 +66,7 @@ class Case(NamedTuple):
 
 WIDE = {"position_range": [-1, 1]}
 LISTED = ("ar1-cost", "ar1-holding", "drift", "leaked-future")
-MILLION: Keys = {"synthetic": {"bars": 1_000_000}}
-# Signals so weak against the noise that 200,000 bars do not tell them well.
-SIZED = (
-    ("garleanu-pedersen", AS_IS, ""), ("garleanu-pedersen-noisy", MILLION, "a million bars"),
-    ("kelly", MILLION, "a million bars"), ("kelly-cost", MILLION, "a million bars"),
-)  # fmt: skip
+SIZED = ("garleanu-pedersen", "garleanu-pedersen-noisy", "kelly", "kelly-cost")
 ALL = ("exo_dqn", "direct", "dqn", "ppo", "a2c", "reinforce", "sac", "td3", "ddpg")
 
 CASES = (
@@ -95,9 +90,8 @@ CASES = (
         for rung in LISTED for agent in ("dqn", "ppo", "a2c", "reinforce", "sac")
     ),
     *(
-        Case(rung, agent, Goal(97.0), env=bars, note=note)
-        for rung, bars, note in SIZED
-        for agent in ("ppo", "a2c", "reinforce", "sac", "td3", "ddpg")
+        Case(rung, agent, Goal(97.0))
+        for rung in SIZED for agent in ("ppo", "a2c", "reinforce", "sac", "td3", "ddpg")
     ),
     *(Case("hidden-regime", agent, Goal(94.6)) for agent in ("ppo-lstm", "dqn-lstm")),
     *(Case("martingale", agent) for agent in ALL),

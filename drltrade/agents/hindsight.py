@@ -8,6 +8,9 @@ from torch import Tensor
 from drltrade.envs.task import Task
 from drltrade.market.counterfactual import Counterfactual
 
+AT_ONCE = 2**20
+"""Trades asked about together; bounds the memory, not the result."""
+
 
 class Hindsight(NamedTuple):
     """Rewards from fill to fill of P positions in each of N assets, by market row.
@@ -43,7 +46,6 @@ def look_back(
     rows = torch.cat([torch.arange(s[0], s[-1], device=device) for s in spans])
     held = torch.zeros(len(task.market), n, count, device=device)
     trade = torch.zeros(len(task.market), n, count, count, device=device)
-    delayed = task.config.fill != "same_close"
     for asset in range(n):
 
         def in_asset(weights: Tensor, asset: int = asset) -> Tensor:
@@ -51,23 +53,23 @@ def look_back(
             alone[..., asset] = weights
             return alone.flatten(0, -2)
 
-        here = positions.expand(len(rows), count)
-        flat, t = torch.zeros_like(here), rows.repeat_interleave(count)
-        bought = asked.trade(in_asset(flat[:1]), in_asset(here[:1]))
-        entered, after = asked.step(t, in_asset(flat), in_asset(here))
-        earned = entered.view(-1, count) - bought
-        if delayed:
+        flat = torch.zeros_like(positions)
+        bought = asked.trade(in_asset(flat), in_asset(positions))
+        sold = asked.trade(in_asset(positions), in_asset(flat))
+        leaving = torch.zeros(len(task.market), count, device=device, dtype=torch.float64)
+        for some in torch.split(rows, max(AT_ONCE // count**2, 1)):
+            here, t = positions.expand(len(some), count), some.repeat_interleave(count)
+            nothing = torch.zeros_like(here)
+            entered, after = asked.step(t, in_asset(nothing), in_asset(here))
+            held[some, asset] = (entered.view(-1, count) - bought).float()
+            left, _ = asked.step(t, in_asset(here), in_asset(nothing))
+            leaving[some] = left.view(-1, count) - sold
+            drifted = after[:, asset].view(-1, count, 1).expand(-1, -1, count)
+            to = positions.expand(len(some), count, count)
+            moved = asked.trade(in_asset(drifted.flatten(1)), in_asset(to.flatten(1)))
+            trade[some, asset] = moved.view(-1, count, count).float()
+        if task.config.fill != "same_close":
             # While the next order waits, the position still earns: what leaving it pays, less the
             # trade. Nothing is known of it at the last bar of a span.
-            left, _ = asked.step(t, in_asset(here), in_asset(flat))
-            sold = asked.trade(in_asset(here[:1]), in_asset(flat[:1]))
-            waiting = torch.zeros_like(earned)
-            waiting[:-1] = (left.view(-1, count) - sold)[1:]
-            waiting[rows.diff(append=rows[:1]) != 1] = 0.0
-            earned = earned + gamma * waiting
-        held[rows, asset] = earned.float()
-        drifted = after[:, asset].view(-1, count, 1).expand(-1, -1, count)
-        to = positions.expand(len(rows), count, count)
-        moved = asked.trade(in_asset(drifted.flatten(1)), in_asset(to.flatten(1)))
-        trade[rows, asset] = moved.view(-1, count, count).float()
+            held[rows, asset] += gamma * leaving[rows + 1].float()
     return Hindsight(held, trade)
