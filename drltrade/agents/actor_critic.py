@@ -3,10 +3,11 @@
 from typing import Any
 
 import torch
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from drltrade.agents.actions import WeightBox
+from drltrade.agents.config import TwinsConfig
 from drltrade.agents.encoders import NetworkConfig, make_encoder
 from drltrade.agents.off_policy import OffPolicyConfig
 from drltrade.agents.towers import Tower
@@ -16,16 +17,31 @@ TRADE_SCALE = 5.0
 deviation is at most a fifth, are then of order one."""
 
 
-class DeterministicConfig(OffPolicyConfig):
-    """Hyperparameters of `ddpg`, and of `td3` beside its own."""
+class ActorCriticConfig(OffPolicyConfig, TwinsConfig):
+    """What `ddpg`, `td3` and `sac` have in common."""
 
     network: NetworkConfig = NetworkConfig(activation="silu", initialisation="uniform")
-    learning_rate: float = Field(2e-3, gt=0, description="at its height")
-    n_envs: int = Field(1024, ge=1, description="accounts stepped at once")
     buffer_size: int = Field(1_000_000, ge=1, description="transitions kept, all accounts together")
     learning_starts: int = Field(16_384, ge=0, description="transitions before the first update")
-    actor_starts: int = Field(200, ge=0, description="updates of the critic before the actor's")
     tau: float = Field(0.02, gt=0, le=1, description="share of the online weights taken a step")
+
+    @model_validator(mode="after")
+    def _a_batch_holds_twins(self) -> "ActorCriticConfig":
+        least = self.twins * (self.sequence_length or 1)
+        if self.batch_size < least:
+            raise ValueError(
+                f"batch_size = {self.batch_size} does not hold what twins = {self.twins} accounts "
+                f"lived together: it takes {least}, or twins = 1"
+            )
+        return self
+
+
+class DeterministicConfig(ActorCriticConfig):
+    """Hyperparameters of `ddpg`, and of `td3` beside its own."""
+
+    learning_rate: float = Field(2e-3, gt=0, description="at its height")
+    n_envs: int = Field(1024, ge=1, description="accounts stepped at once")
+    actor_starts: int = Field(200, ge=0, description="updates of the critic before the actor's")
     exploration_noise: tuple[float, float] = Field(
         (0.02, 0.2),
         description="smallest and largest deviation of the actions that the accounts "

@@ -56,6 +56,24 @@ class AgentConfig(OptimizationConfig):
         return torch.autocast(device.type, torch.bfloat16, enabled=lower, cache_enabled=False)
 
 
+class TwinsConfig(Settings):
+    """Accounts that are compared with each other."""
+
+    n_envs: int = Field(64, ge=1, description="accounts stepped at once")
+    twins: int = Field(
+        2, ge=1, description="accounts that meet the same bars and are compared with each other"
+    )
+
+    @model_validator(mode="after")
+    def _twins_come_whole(self) -> "TwinsConfig":
+        if self.n_envs % self.twins:
+            raise ValueError(
+                f"n_envs = {self.n_envs} is not a multiple of twins = {self.twins}, the accounts "
+                "that meet the same bars: change either (twins = 1 compares none)"
+            )
+        return self
+
+
 class DistributionConfig(Settings):
     """Values as distributions, and the risk that choices take."""
 

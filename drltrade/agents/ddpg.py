@@ -52,7 +52,7 @@ class DDPG:
         """
         self.config, self.device, self._generator = config, generator.device, generator
         self.box, self._shape = weight_box(task, self.name), task.observation_size
-        self._experience = Experience(config, task, generator, continuous=True)
+        self._experience = Experience(config, task, generator, continuous=True, twins=config.twins)
         actor = Actor(config.network, self._shape, self.box.assets, 1, self.box).eval()
         critic = Critic(config.network, self._shape, self.box, self.critics).eval()
         config.initialise(actor, generator, head_gain=0.01)
@@ -112,7 +112,7 @@ class DDPG:
         with self.config.autocast(self.device):
             now = experience.now(self.critic.encoder, sample)
             values = self.critic.values(now, batch.account, batch.action)
-        loss = critic_loss(values, target, sample.weight)
+        loss = critic_loss(values, target, sample.weight, self.config.twins)
         self._critic_optimization.step(loss, progress)
         self._level.follow(target - values[:, 0], sample.weight)
         return loss.detach(), now.detach()

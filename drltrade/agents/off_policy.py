@@ -90,7 +90,10 @@ class OffPolicyConfig(AgentConfig):
 
 
 class Sample(NamedTuple):
-    """M transitions to learn from; of sequences, M = B L, sequence by sequence."""
+    """M transitions to learn from; of sequences, M = B L, sequence by sequence.
+
+    Of twins, the k-th block of transitions or sequences holds the k-th account of each group.
+    """
 
     batch: Batch
     weight: Tensor | None
@@ -107,7 +110,7 @@ class Experience:
 
     def __init__(
         self, config: OffPolicyConfig, task: Task, generator: torch.Generator,
-        continuous: bool, priorities: tuple[float, float] | None = None,
+        continuous: bool, priorities: tuple[float, float] | None = None, twins: int = 1,
     ) -> None:  # fmt: skip
         """Place the accounts.
 
@@ -117,6 +120,8 @@ class Experience:
             generator: lives on the device to learn on; draws the episodes and the samples.
             continuous: whether actions are [n, N] numbers, or [n] indices.
             priorities: alpha and beta of prioritised replay; None: uniform.
+            twins: accounts that meet the same bars, and whose steps are drawn together; there are
+                no priorities then.
 
         Raises:
             ConfigError: the train period is too short for the burn-in.
@@ -126,8 +131,9 @@ class Experience:
         self._scale = reward_scale(task) if config.normalize_reward else 1.0
         self.simulator = task.simulator(
             config.n_envs, generator, episode_length=task.config.episode_length, detailed=False,
-            lead=config.lead,
+            lead=config.lead, twins=twins,
         )  # fmt: skip
+        self.twins = twins
         assets = task.market.assets
         self.replay = Replay(config.buffer_size, config.n_envs, self.device, assets, continuous)
         self.priorities = None
@@ -182,7 +188,7 @@ class Experience:
         length = config.sequence_length or 1
         size, weight = config.batch_size // length, None
         if self.priorities is None:
-            slots = self.replay.draw(size, config.span, self._generator)
+            slots = self.replay.draw(size, config.span, self._generator, self.twins)
         else:
             slots, weight = self.priorities.draw(size, progress, self._generator)
         if config.sequence_length is None:
@@ -200,23 +206,27 @@ class Experience:
     def now(self, encoder: Encoder, sample: Sample) -> Tensor:
         """[M, E] embeddings of the states."""
         if sample.start is None:
-            return self._view.embed(encoder, sample.batch.t)
+            return self._embed(encoder, sample.batch.t)
         return self._along(encoder, sample)[:, :-1].flatten(0, 1)
 
     def later(self, encoder: Encoder, sample: Sample) -> Tensor:
         """[M, E] embeddings of the next states."""
         if sample.start is None:
-            return self._view.embed(encoder, sample.batch.next_t)
+            return self._embed(encoder, sample.batch.next_t)
         return self._next(self._along(encoder, sample), sample)
 
     def both(self, encoder: Encoder, sample: Sample) -> tuple[Tensor, Tensor]:
         """[M, E] embeddings of the states, and of the next states without gradient."""
         if sample.start is None:
-            now = self._view.embed(encoder, sample.batch.t)
+            now = self._embed(encoder, sample.batch.t)
             with torch.no_grad():
-                return now, self._view.embed(encoder, sample.batch.next_t)
+                return now, self._embed(encoder, sample.batch.next_t)
         along = self._along(encoder, sample)
         return along[:, :-1].flatten(0, 1), self._next(along.detach(), sample)
+
+    def _embed(self, encoder: Encoder, t: Tensor) -> Tensor:
+        """[M] bars -> [M, E]; twins' bars are the same, and encoded once."""
+        return self._view.embed(encoder, t[: len(t) // self.twins]).repeat(self.twins, 1)
 
     def _along(self, encoder: Encoder, sample: Sample) -> Tensor:
         """[B, L + 1, E] embeddings of the bars of sequences, after their burn-in."""
@@ -225,8 +235,9 @@ class Experience:
         length, features = self.config.sequence_length + 1, self._view.features
         offsets = torch.arange(-self.config.burn_in, length, device=self.device)
         # An episode that ends with the data leaves steps that do not count, and have no bar.
-        bars = (sample.start[:, None] + offsets).clamp_max(len(features) - 1)
-        return read(encoder, features[bars], length, history=True)
+        start = sample.start[: len(sample.start) // self.twins]
+        bars = (start[:, None] + offsets).clamp_max(len(features) - 1)
+        return read(encoder, features[bars], length, history=True).repeat(self.twins, 1, 1)
 
     def _next(self, along: Tensor, sample: Sample) -> Tensor:
         assert sample.next_bar is not None

@@ -99,8 +99,17 @@ class Replay:
         self._next_account[row] = led_to.account
         self.written += 1
 
-    def draw(self, size: int, span: int, generator: torch.Generator) -> Slots:
+    def draw(
+        self, size: int, span: int, generator: torch.Generator, twins: int = 1
+    ) -> Slots:  # fmt: skip
         """[size] slots, uniformly from those whose `span` steps from there on have been stored.
+
+        Args:
+            size: a multiple of `twins`.
+            span: steps.
+            generator: draws.
+            twins: accounts in a row whose steps are drawn together: the k-th of `twins` blocks of
+                the slots holds the k-th members.
 
         Raises:
             ValueError: fewer than `span` steps have been stored.
@@ -110,9 +119,11 @@ class Replay:
             raise ValueError(f"{stored} steps stored, {span} needed")
         options = {"generator": generator, "device": self._device}
         oldest, newest = self.written - stored, self.written - span
-        row = torch.randint(oldest, newest + 1, (size,), **options)  # type: ignore[call-overload]
-        env = torch.randint(0, self.n_envs, (size,), **options)  # type: ignore[call-overload]
-        return Slots(row % self.rows, env)
+        groups, count = self.n_envs // twins, size // twins
+        row = torch.randint(oldest, newest + 1, (count,), **options)  # type: ignore[call-overload]
+        group = torch.randint(0, groups, (count,), **options)  # type: ignore[call-overload]
+        member = torch.arange(twins, device=self._device)[:, None]
+        return Slots((row % self.rows).repeat(twins), (group * twins + member).flatten())
 
     def sample(self, size: int, n_step: int, gamma: float, generator: torch.Generator) -> Batch:
         """`size` n-step transitions, uniformly from those whose n steps have been stored.

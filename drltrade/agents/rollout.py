@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import torch
-from pydantic import Field, model_validator
+from pydantic import Field
 from torch import Tensor, nn
 
-from drltrade.agents.config import AgentConfig
+from drltrade.agents.config import AgentConfig, TwinsConfig
 from drltrade.agents.encoders import State, make_encoder
 from drltrade.agents.heads import CategoricalHead, GaussianHead, WeightsHead, make_head
 from drltrade.agents.market_view import MarketView, reward_scale
@@ -25,16 +25,12 @@ from drltrade.envs.task import Task
 from drltrade.market.simulator import Transition
 
 
-class RolloutConfig(AgentConfig):
+class RolloutConfig(AgentConfig, TwinsConfig):
     """What policy-gradient agents have in common."""
 
-    n_envs: int = Field(64, ge=1, description="accounts stepped at once")
     n_steps: int = Field(128, ge=1, description="steps of each account per rollout")
     weights_head: WeightsHead = Field(
         "gaussian", description="distribution of a portfolio's weights; the others are long-only"
-    )
-    twins: int = Field(
-        2, ge=1, description="accounts that meet the same bars and are compared with each other"
     )
     vf_coef: float = Field(0.5, ge=0, description="weight of the value loss")
     ent_coef: float | None = Field(
@@ -42,15 +38,6 @@ class RolloutConfig(AgentConfig):
         description="weight of the entropy at the start; it falls linearly to 0. Default: 0.1 "
         "where positions are listed, 0 where weights are drawn, and exploring them costs",
     )  # fmt: skip
-
-    @model_validator(mode="after")
-    def _twins_come_whole(self) -> "RolloutConfig":
-        if self.n_envs % self.twins:
-            raise ValueError(
-                f"n_envs = {self.n_envs} is not a multiple of twins = {self.twins}, the accounts "
-                "that meet the same bars: change either (twins = 1 compares none)"
-            )
-        return self
 
 
 class ActorCritic(nn.Module):

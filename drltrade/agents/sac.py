@@ -14,10 +14,9 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from drltrade.agents.actions import weight_box
-from drltrade.agents.actor_critic import Actor
+from drltrade.agents.actor_critic import Actor, ActorCriticConfig
 from drltrade.agents.agent import OnProgress
 from drltrade.agents.alternation import follow, live_and_learn
-from drltrade.agents.encoders import NetworkConfig
 from drltrade.agents.level import Level
 from drltrade.agents.losses import (
     clipped_double_q_target,
@@ -26,7 +25,7 @@ from drltrade.agents.losses import (
     weighted_mean,
 )
 from drltrade.agents.noisy import draw_from
-from drltrade.agents.off_policy import Experience, OffPolicyConfig
+from drltrade.agents.off_policy import Experience
 from drltrade.agents.optimisation import Optimization
 from drltrade.agents.policy import NetworkPolicy
 from drltrade.agents.soft_policies import Softmax, SquashedGaussian
@@ -34,16 +33,13 @@ from drltrade.envs.config import TradingConfig
 from drltrade.envs.task import Task
 
 
-class SACConfig(OffPolicyConfig):
+class SACConfig(ActorCriticConfig):
     """Hyperparameters of `sac`."""
 
     algorithm: Literal["sac"] = "sac"
-    network: NetworkConfig = NetworkConfig(activation="silu", initialisation="uniform")
     learning_rate: float = Field(2e-3, gt=0, description="at its height")
     n_envs: int = Field(256, ge=1, description="accounts stepped at once")
-    buffer_size: int = Field(1_000_000, ge=1, description="transitions kept, all accounts together")
     learning_starts: int = Field(8192, ge=0, description="transitions before the first update")
-    tau: float = Field(0.02, gt=0, le=1, description="share of the online weights taken a step")
     learn_temperature: bool = Field(True, description="keep the policy's entropy at its target")
     initial_temperature: float = Field(0.1, gt=0, description="weight of entropy against reward")
     temperature_learning_rate: float = Field(
@@ -74,7 +70,9 @@ class SAC:
         self.config, self.device, self._generator = config, generator.device, generator
         self._shape = task.observation_size
         self._kind = _policy_kind(config, task, generator.device)
-        self._experience = Experience(config, task, generator, self._kind.continuous)
+        self._experience = Experience(
+            config, task, generator, self._kind.continuous, twins=config.twins
+        )
         actor = Actor(config.network, self._shape, self._kind.assets, self._kind.outputs).eval()
         critic = self._kind.critic(config.network, self._shape).eval()
         config.initialise(actor, generator, head_gain=0.01)
@@ -127,7 +125,7 @@ class SAC:
             now = experience.now(self.critic.encoder, sample)
             values = self._kind.taken(self.critic, now, batch.account, batch.action)
         target = clipped_double_q_target(self._level.reward(batch), batch.discount, worth[:, None])
-        loss = critic_loss(values, target, weight)
+        loss = critic_loss(values, target, weight, config.twins)
         self._critic_optimization.step(loss, progress)
         self._level.follow(target - values.mean(1), weight)
 

@@ -147,6 +147,16 @@ def test_the_loss_of_critics_by_hand():
     assert float(critic_loss(values, target, tensor(0.0, 2.0))) == 13.0
 
 
+def test_what_twins_share_counts_a_tenth_by_hand():
+    # Errors 5 and -1 of the first two twins: 2 is shared, 3 and -3 are not. 4 and 0: 2, and 2, -2.
+    values, target = tensor([5], [4], [-1], [0]), torch.zeros(4)
+    expected = 2 * (3**2 + 0.1 * 2**2) + 2 * (2**2 + 0.1 * 2**2)
+    assert float(critic_loss(values, target, twins=2)) == pytest.approx(expected / 4)
+    only_second = tensor(0.0, 2.0, 0.0, 2.0)
+    expected = 2 * 2 * (2**2 + 0.1 * 2**2)
+    assert float(critic_loss(values, target, only_second, 2)) == pytest.approx(expected / 4)
+
+
 def test_smoothed_actions_by_hand():
     action, noise = tensor([0.0, 0.95, -0.5]), tensor([1.0, 1.0, -9.0])
     smoothed = smoothed_action(action, noise, deviation=0.2, clip=0.3)

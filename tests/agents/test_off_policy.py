@@ -19,9 +19,9 @@ def config_of(encoder="gru", **settings):
     return parse(OffPolicyConfig, values, "test")
 
 
-def lived(task, config, steps=40, priorities=None):
+def lived(task, config, steps=40, priorities=None, twins=1):
     generator = torch.Generator().manual_seed(0)
-    experience = Experience(config, task, generator, False, priorities)
+    experience = Experience(config, task, generator, False, priorities, twins)
     for _ in range(steps):
         action = torch.randint(3, (config.n_envs,), generator=generator)
         experience.live(action, action.double() - 1.0)
@@ -37,10 +37,11 @@ def encoder_of(task):
     return make
 
 
+@pytest.mark.parametrize("twins", [1, 2])
 @pytest.mark.parametrize("encoder", ["gru", "lstm", "cnn", "transformer"])
-def test_embeddings_of_sequences_equal_those_of_single_stretches(task, encoder_of, encoder):
+def test_embeddings_of_sequences_equal_those_of_single_stretches(task, encoder_of, encoder, twins):
     config = config_of(encoder, n_step=2)
-    experience, network = lived(task, config), encoder_of(config)
+    experience, network = lived(task, config, twins=twins), encoder_of(config)
     sample = experience.sample(0.0)
     assert len(sample.batch.t) == 24
     features = torch.from_numpy(task.market.features)
@@ -87,9 +88,10 @@ def test_what_lies_beyond_an_episode_does_not_count(task):
     assert (elapsed[counts[:, 1:]] == 1).all()
 
 
-def test_windows_are_embedded_one_by_one(task):
+@pytest.mark.parametrize("twins", [1, 2])
+def test_windows_are_embedded_one_by_one(task, twins):
     config = parse(OffPolicyConfig, {**SMALL, "n_step": 3}, "test")
-    experience = lived(task, config)
+    experience = lived(task, config, twins=twins)
     torch.manual_seed(0)
     network = make_encoder(config.network, task.observation_size, 64)
     sample = experience.sample(0.0)
@@ -99,6 +101,16 @@ def test_windows_are_embedded_one_by_one(task):
         for t, embedding in ((sample.batch.t[i], now[i]), (sample.batch.next_t[i], later[i])):
             window = features[int(t) - 3 : int(t) + 1]
             torch.testing.assert_close(network(window[None])[0], embedding)
+
+
+def test_twins_met_the_same_bars_and_did_what_they_liked(task):
+    sample = lived(task, parse(OffPolicyConfig, SMALL, "test"), twins=2).sample(0.0)
+    first, second = (
+        [part[half] for part in sample.batch] for half in (slice(12), slice(12, None))
+    )  # fmt: skip
+    t, account, action, _, discount, next_t, _ = zip(first, second, strict=True)
+    assert all(torch.equal(*of_both) for of_both in (t, discount, next_t))
+    assert not any(torch.equal(*of_both) for of_both in (account, action))
 
 
 def test_sequences_take_their_largest_and_mean_error_as_priority(task):

@@ -179,7 +179,7 @@ def test_noise_explores_and_the_policy_is_without(task):
 
 @pytest.mark.parametrize("name", ["ddpg", "td3"])
 def test_accounts_try_deviations_of_their_own(markets, name):
-    agent = build(markets["range"], name, exploration_noise=[0.01, 0.16], n_envs=5)
+    agent = build(markets["range"], name, exploration_noise=[0.01, 0.16], n_envs=5, twins=1)
     expected = torch.tensor([[0.01], [0.02], [0.04], [0.08], [0.16]])
     torch.testing.assert_close(agent._deviations, expected)
 
@@ -229,6 +229,14 @@ def test_actions_that_do_not_fit_are_refused(markets):
     for name in ("ddpg", "td3"):
         with pytest.raises(ConfigError, match=rf"^{name} chooses weights from a range, .*take dqn"):
             build(markets["listed"], name)
+
+
+@pytest.mark.parametrize("name", ["ddpg", "td3", "sac"])
+def test_twins_that_do_not_fit_are_refused(markets, name):
+    with pytest.raises(ConfigError, match="n_envs = 8 is not a multiple of twins = 3"):
+        build(market_of(markets, name), name, twins=3)
+    with pytest.raises(ConfigError, match="batch_size = 2 does not hold what twins = 4 accounts"):
+        build(market_of(markets, name), name, twins=4, batch_size=2)
 
 
 @pytest.mark.parametrize("name", ["dqn", "ddpg", "td3", "sac"])

@@ -82,6 +82,17 @@ def test_samples_are_uniform_over_what_is_stored(steps):
     assert (counts - expected).abs().max() < 5 * np.sqrt(expected)
 
 
+def test_twins_are_drawn_together():
+    replay = Replay(20 * 6, 6, torch.device("cpu"))
+    replay.written = 33
+    row, env = replay.draw(900, 3, torch.Generator().manual_seed(1), twins=3)
+    assert torch.equal(row, row[:300].repeat(3))
+    assert torch.equal(env, torch.cat([env[:300], env[:300] + 1, env[:300] + 2]))
+    assert set(env[:300].tolist()) == {0, 3}
+    newest = (32 - torch.arange(20)) % 20
+    assert set(row.tolist()) == set(newest[2:].tolist())
+
+
 def test_too_few_steps_are_refused():
     replay = Replay(20 * N_ENVS, N_ENVS, torch.device("cpu"))
     fill(replay, 2)
