@@ -39,8 +39,9 @@ class ActorCriticConfig(OffPolicyConfig, TwinsConfig):
 class DeterministicConfig(ActorCriticConfig):
     """Hyperparameters of `ddpg`, and of `td3` beside its own."""
 
-    learning_rate: float = Field(2e-3, gt=0, description="at its height")
-    n_envs: int = Field(1024, ge=1, description="accounts stepped at once")
+    learning_rate: float = Field(1e-3, gt=0, description="at its height")
+    n_envs: int = Field(4096, ge=1, description="accounts stepped at once")
+    batch_size: int = Field(8192, ge=1, description="transitions per gradient step")
     actor_starts: int = Field(200, ge=0, description="updates of the critic before the actor's")
     exploration_noise: tuple[float, float] = Field(
         (0.02, 0.2),

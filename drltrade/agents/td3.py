@@ -20,7 +20,6 @@ class TD3Config(DeterministicConfig):
     """Hyperparameters of `td3`."""
 
     algorithm: Literal["td3"] = "td3"
-    learning_rate: float = Field(1e-3, gt=0, description="at its height")
     policy_delay: int = Field(2, ge=1, description="updates of the critics to one of the actor")
     target_noise: float = Field(0.02, ge=0, description="deviation of the smoothing of targets")
     noise_clip: float = Field(0.05, ge=0, description="largest such noise")

@@ -40,7 +40,7 @@ def test_noise_is_not_traded():
 
 
 # Fewer accounts than the default, so that there are as many updates in less time.
-FEW = {"n_envs": 64, "learning_starts": 2048}
+FEW = {"n_envs": 64, "batch_size": 1024, "learning_starts": 2048}
 
 
 @pytest.mark.parametrize(
