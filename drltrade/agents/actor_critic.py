@@ -21,6 +21,9 @@ class ActorCriticConfig(OffPolicyConfig, TwinsConfig):
     """What `ddpg`, `td3` and `sac` have in common."""
 
     network: NetworkConfig = NetworkConfig(activation="silu", initialisation="uniform")
+    learning_rate: float = Field(1e-3, gt=0, description="at its height")
+    n_envs: int = Field(4096, ge=1, description="accounts stepped at once")
+    batch_size: int = Field(8192, ge=1, description="transitions per gradient step")
     buffer_size: int = Field(1_000_000, ge=1, description="transitions kept, all accounts together")
     learning_starts: int = Field(16_384, ge=0, description="transitions before the first update")
     tau: float = Field(0.02, gt=0, le=1, description="share of the online weights taken a step")
@@ -39,9 +42,6 @@ class ActorCriticConfig(OffPolicyConfig, TwinsConfig):
 class DeterministicConfig(ActorCriticConfig):
     """Hyperparameters of `ddpg`, and of `td3` beside its own."""
 
-    learning_rate: float = Field(1e-3, gt=0, description="at its height")
-    n_envs: int = Field(4096, ge=1, description="accounts stepped at once")
-    batch_size: int = Field(8192, ge=1, description="transitions per gradient step")
     actor_starts: int = Field(200, ge=0, description="updates of the critic before the actor's")
     exploration_noise: tuple[float, float] = Field(
         (0.02, 0.2),

@@ -37,9 +37,6 @@ class SACConfig(ActorCriticConfig):
     """Hyperparameters of `sac`."""
 
     algorithm: Literal["sac"] = "sac"
-    learning_rate: float = Field(2e-3, gt=0, description="at its height")
-    n_envs: int = Field(256, ge=1, description="accounts stepped at once")
-    learning_starts: int = Field(8192, ge=0, description="transitions before the first update")
     learn_temperature: bool = Field(True, description="keep the policy's entropy at its target")
     initial_temperature: float = Field(0.1, gt=0, description="weight of entropy against reward")
     temperature_learning_rate: float = Field(

@@ -1,7 +1,7 @@
 """The off-policy agents reach what can be earned on markets whose optimum is known.
 
-The default configurations, with less training than their presets ask for; the thresholds leave room
-for what several seeds have missed.
+The default configurations, with less training than their presets ask for, and fewer accounts; the
+thresholds leave room for what several seeds have missed.
 """
 
 import pytest
@@ -24,14 +24,20 @@ def reached(env, algorithm, steps, seed=0, **settings):
     return score(agent.policy(), task, truth_of(task))
 
 
-@pytest.mark.parametrize("algorithm", ["dqn", "sac"])
-def test_a_no_trade_band_is_found(algorithm):
-    assert reached("ar1-cost", algorithm, 250_000).share > 0.9
+# Fewer accounts and smaller batches than the default, so that there are as many updates in less
+# time.
+FEW = {"n_envs": 64, "batch_size": 1024, "learning_starts": 2048}
+SOME = {"n_envs": 256, "batch_size": 1024, "learning_starts": 8192, "learning_rate": 2e-3}
 
 
-@pytest.mark.parametrize("algorithm", ["dqn", "sac"])
-def test_tomorrows_return_is_found(algorithm):
-    assert reached("leaked-future", algorithm, 150_000).share > 0.97
+@pytest.mark.parametrize(("algorithm", "settings"), [("dqn", {}), ("sac", SOME)])
+def test_a_no_trade_band_is_found(algorithm, settings):
+    assert reached("ar1-cost", algorithm, 250_000, **settings).share > 0.9
+
+
+@pytest.mark.parametrize(("algorithm", "settings"), [("dqn", {}), ("sac", SOME)])
+def test_tomorrows_return_is_found(algorithm, settings):
+    assert reached("leaked-future", algorithm, 150_000, **settings).share > 0.97
 
 
 def test_noise_is_not_traded():
@@ -39,13 +45,9 @@ def test_noise_is_not_traded():
     assert abs(found.value) <= 0.002
 
 
-# Fewer accounts than the default, so that there are as many updates in less time.
-FEW = {"n_envs": 64, "batch_size": 1024, "learning_starts": 2048}
-
-
 @pytest.mark.parametrize(
     ("algorithm", "steps", "settings"),
-    [("ddpg", 60_000, FEW), ("td3", 80_000, FEW), ("sac", 300_000, {})],
+    [("ddpg", 60_000, FEW), ("td3", 80_000, FEW), ("sac", 300_000, SOME)],
 )
 def test_trading_is_smooth_where_it_costs(algorithm, steps, settings):
     assert reached("garleanu-pedersen", algorithm, steps, **settings).share > 0.85
