@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-data = typer.Typer(help="Price data: list what there is, show one.", no_args_is_help=True)
+data = typer.Typer(help="Price data: list it, show it, check it.", no_args_is_help=True)
 envs = typer.Typer(
     help="Env presets: list them (the default), show one, list the features and the rewards."
 )
@@ -74,6 +74,46 @@ def show_data(
     zone = bars.zone or "not stated"
     about = f"{bars.source} | {bars.frequency} | adjustment: {bars.adjustment} | zone: {zone}"
     show_table(f"{about}\nsha256 {bars.sha256}", rows, as_json)
+
+
+@data.command("check")
+def check_data(
+    name: Annotated[str, typer.Argument(help="Name of a data set, or a CSV or parquet file.")],
+    calendar: Annotated[
+        str | None,
+        typer.Option(
+            help="Look for missing sessions of an exchange, by its code: XNYS, XLON, 24/7 ..."
+        ),
+    ] = None,
+    zone: Annotated[
+        str | None, typer.Option(help="Time zone of the file's times: America/New_York ...")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Look for what is wrong with prices. Exit code 1: there are errors."""
+    from drltrade.data.catalog import published
+    from drltrade.data.quality import check
+
+    frames = published(name, zone)
+    rows: list[dict[str, Any]] = [
+        {
+            "severity": found.severity,
+            "kind": found.kind,
+            "symbol": found.symbol,
+            "first": _label(found.times[0]),
+            "bars": len(found.times),
+            "found": found.text,
+        }
+        for found in check(frames, calendar)
+    ]
+    bars = sum(map(len, frames.values()))
+    about = f"{name}: {bars:,} bars of {len(frames)} symbols"
+    if rows or as_json:
+        show_table(about, rows, as_json)
+    else:
+        typer.echo(f"{about}: nothing found")
+    if any(row["severity"] == "error" for row in rows):
+        raise typer.Exit(1)
 
 
 def _label(time: Any) -> str:

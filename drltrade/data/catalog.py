@@ -1,12 +1,14 @@
 """Which data sets there are, and the one function that loads any of them, or a file."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import pandas as pd
+
 from drltrade.data import embedded
 from drltrade.data.bars import Bars
-from drltrade.data.files import read_bars
+from drltrade.data.files import read_bars, read_published
 from drltrade.data.tables import SUFFIXES
 from drltrade.errors import DataError, suggestion
 
@@ -81,6 +83,18 @@ def load_bars(name_or_path: str | Path) -> Bars:
     if str(name_or_path) in CATALOG:
         return CATALOG[str(name_or_path)].load()
     return read_bars(find_file(name_or_path))
+
+
+def published(name_or_path: str | Path, zone: str | None = None) -> Mapping[str, pd.DataFrame]:
+    """The bars of a data set or file by symbol, for `quality.check`: those of a file unchecked.
+
+    Raises:
+        DataError: as `load_bars`, but for what is wrong with the prices.
+        ConfigError: there is no such zone.
+    """
+    if str(name_or_path) in CATALOG:
+        return CATALOG[str(name_or_path)].load().frames
+    return read_published(find_file(name_or_path), zone).frames
 
 
 def find_file(name_or_path: str | Path) -> Path:

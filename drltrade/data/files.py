@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import numpy as np
@@ -14,6 +14,20 @@ from drltrade.data.bars import COLUMNS, PRICES, Bars, check_frame, frequency_of
 from drltrade.data.tables import find_columns, numbers, read_table
 from drltrade.data.times import parse_times
 from drltrade.errors import ConfigError, DataError
+
+
+class Published(NamedTuple):
+    """A price file as it stands: parsed, with whatever is wrong with it."""
+
+    frames: dict[str, pd.DataFrame]
+    """Per symbol: float64 columns open, high, low, close, volume, and "adjusted close" where there
+    is one, by naive labels in the order of the file. A value that is not there is NaN."""
+    rows: dict[str, NDArray[np.int64]]
+    """Per symbol the number of each bar's row in the file."""
+    named: bool
+    """Whether the file says the symbols itself."""
+    zone: str | None
+    sha256: str
 
 
 def read_bars(path: str | Path, zone: str | None = None, symbol: str | None = None) -> Bars:
@@ -37,6 +51,38 @@ def read_bars(path: str | Path, zone: str | None = None, symbol: str | None = No
             line of a CSV (the header is line 1), and a record of a parquet file (counted from 1).
         ConfigError: there is no such zone.
     """
+    published = read_published(path, zone, symbol)
+    frames = {
+        name: _one_series(
+            frame, published.rows[name], f"{path} (symbol {name})" if published.named else str(path)
+        )
+        for name, frame in published.frames.items()
+    }
+    frequencies = {name: frequency_of(_times(frame)) for name, frame in frames.items()}
+    if len(set(frequencies.values())) > 1:
+        found = ", ".join(f"{name} {frequency}" for name, frequency in frequencies.items())
+        raise DataError(f"{path}: symbols differ in frequency ({found}); put them in two files")
+    adjusted = any("adjusted close" in frame for frame in published.frames.values())
+    return Bars(
+        frames=frames,
+        zone=published.zone,
+        frequency=next(iter(frequencies.values())),
+        source=str(path),
+        sha256=published.sha256,
+        adjustment="full" if adjusted else "as published",
+    )
+
+
+def read_published(
+    path: str | Path, zone: str | None = None, symbol: str | None = None
+) -> Published:
+    """Read a price file without judging its prices; arguments as those of `read_bars`.
+
+    Raises:
+        DataError: the file is missing or unreadable, lacks a column, or has a value that is no
+            number or no time.
+        ConfigError: there is no such zone.
+    """
     path = Path(path)
     if zone is not None:
         _check_zone(zone)
@@ -54,21 +100,13 @@ def read_bars(path: str | Path, zone: str | None = None, symbol: str | None = No
     if adjusted is not None:
         bars["adjusted close"] = numbers(table[adjusted], str(adjusted), rows, str(path))
 
-    frames: dict[str, pd.DataFrame] = {}
-    for name, places in _series(table, columns, symbol or _stem(path), rows, str(path)).items():
-        where = f"{path} (symbol {name})" if "symbol" in columns else str(path)
-        frames[name] = _one_series(bars.iloc[places], rows[places], where)
-    frequencies = {name: frequency_of(_times(frame)) for name, frame in frames.items()}
-    if len(set(frequencies.values())) > 1:
-        found = ", ".join(f"{name} {frequency}" for name, frequency in frequencies.items())
-        raise DataError(f"{path}: symbols differ in frequency ({found}); put them in two files")
-    return Bars(
-        frames=frames,
+    places = _series(table, columns, symbol or _stem(path), rows, str(path))
+    return Published(
+        frames={name: bars.iloc[each] for name, each in places.items()},
+        rows={name: rows[each] for name, each in places.items()},
+        named="symbol" in columns,
         zone=zone,
-        frequency=next(iter(frequencies.values())),
-        source=str(path),
         sha256=hashlib.sha256(content).hexdigest(),
-        adjustment="as published" if adjusted is None else "full",
     )
 
 

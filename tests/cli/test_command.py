@@ -44,6 +44,29 @@ def run_folder(tmp_path_factory):
     return folder
 
 
+def test_data_is_checked_and_errors_fail(command, tmp_path):
+    code, out, _ = command("data", "check", "us5", "--calendar", "XNYS", "--json")
+    assert code == 0
+    (found,) = json.loads(out)
+    assert (found["severity"], found["kind"], found["symbol"], found["first"]) == (
+        "warning", "large_move", "AAPL", "2000-09-29",
+    )  # fmt: skip
+    lines = ["date,open,high,low,close,volume"]
+    lines += [f"2024-03-{day:02d},10,11,9,10.5,1000" for day in range(1, 20)]
+    sound, faulty = tmp_path / "sound.csv", tmp_path / "faulty.csv"
+    sound.write_text("\n".join(lines))
+    faulty.write_text("\n".join([*lines, "2024-03-20,10,8,9,10.5,1000"]))
+    code, out, _ = command("data", "check", sound)
+    assert code == 0
+    assert "19 bars of 1 symbols: nothing found" in " ".join(out.split())
+    code, out, _ = command("data", "check", faulty)
+    assert code == 1
+    assert "high_low" in out
+    code, _, err = command("data", "check", sound, "--calendar", "XNIX")
+    assert code == 2
+    assert "calendar = 'XNIX' is no exchange's" in err
+
+
 def test_help_names_every_command(command):
     code, out, _ = command("--help")
     assert code == 0

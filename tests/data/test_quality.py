@@ -1,0 +1,184 @@
+"""The quality check: each pattern met in public data is found, and true moves are no errors."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from drltrade.data.quality import check
+
+SESSIONS = pd.bdate_range("2015-01-05", periods=120, name="time")
+
+
+@pytest.fixture
+def bars():
+    """Quiet bars of 120 weekdays around 100."""
+    rng = np.random.default_rng(0)
+    close = 100 * np.exp(np.cumsum(rng.normal(0, 0.01, 120)))
+    opened = close * np.exp(rng.normal(0, 0.003, 120))
+    return pd.DataFrame(
+        {
+            "open": opened,
+            "high": np.maximum(opened, close) * 1.004,
+            "low": np.minimum(opened, close) * 0.996,
+            "close": close,
+            "volume": rng.uniform(0.8e6, 1.2e6, 120),
+        },
+        index=SESSIONS,
+    )
+
+
+def scaled(bars, start, factor, volume=1.0, stop=None):
+    """The same, with prices and volume times something from bar `start` on."""
+    changed = bars.copy()
+    rows = slice(start, stop)
+    changed.iloc[rows, :4] *= factor
+    changed.iloc[rows, 4] *= volume
+    return changed
+
+
+def put(bars, row, **values):
+    changed = bars.copy()
+    for name, value in values.items():
+        changed.loc[changed.index[row], name] = value
+    return changed
+
+
+def kinds(found):
+    return [(each.severity, each.kind) for each in found]
+
+
+def test_sound_bars_have_no_faults(bars):
+    assert check({"A": bars}) == []
+
+
+CASES = {
+    "a price is missing": (
+        lambda b: put(b, 40, open=np.nan), ("error", "missing"), [40], "open nan, high",
+    ),
+    "an open of 0": (lambda b: put(b, 40, open=0.0), ("error", "zero_price"), [40], "open = 0"),
+    "a high below the low": (
+        lambda b: put(b, 40, high=b["low"].iloc[40] * 0.9), ("error", "high_low"), [40], "high ",
+    ),
+    "a close outside its bar": (
+        lambda b: put(b, 40, close=b["low"].iloc[40] * 0.9), ("error", "high_low"), [40], "close ",
+    ),
+    "a bad tick within its bar": (
+        lambda b: put(b, 40, close=50.0, low=49.0), ("error", "bad_tick"), [40], "close 50, after",
+    ),
+    "a split": (lambda b: scaled(b, 40, 0.5, 2.0), ("warning", "split"), [40], "by ratio and"),
+    "a reverse split": (lambda b: scaled(b, 40, 3.0, 1 / 3), ("warning", "split"), [40], "+196"),
+    "pence for pounds": (
+        lambda b: scaled(b, 40, 100.0), ("error", "currency_unit"), [40], "a hundred times",
+    ),
+    "another scale": (
+        lambda b: scaled(b, 40, 30.0), ("error", "scale_break"), [40], "the unit of prices",
+    ),
+    "a crash on many times the volume": (
+        lambda b: scaled(b, 40, 0.5, 12.0), ("warning", "large_move"), [40], "perhaps true",
+    ),
+    "a jump that is near no split": (
+        lambda b: scaled(b, 40, 1.58, 5.0), ("warning", "large_move"), [40], "perhaps true",
+    ),
+    "a bar without moves": (
+        lambda b: put(b, 40, open=99.0, high=99.0, low=99.0, close=99.0), ("note", "flat"), [40],
+        "all four prices are 99",
+    ),
+    "no volume": (lambda b: put(b, 40, volume=0.0), ("note", "zero_volume"), [40], "no trade"),
+    "the same bar twice": (
+        lambda b: pd.concat([b, b.iloc[[40]]]), ("warning", "duplicate"), [40], "one is dropped",
+    ),
+    "two bars of one label": (
+        lambda b: pd.concat([b, b.iloc[[40]] * 1.001]), ("error", "duplicate"), [40],
+        "which is true?",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_each_fault_is_found_where_it_is_and_nothing_else(bars, case):
+    change, kind, rows, text = CASES[case]
+    found = check({"A": change(bars)})
+    assert kinds(found) == [kind]
+    assert found[0].symbol == "A"
+    assert list(found[0].times) == list(SESSIONS[rows])
+    assert text in found[0].text
+
+
+def test_an_order_does_not_matter(bars):
+    changed = scaled(bars, 40, 0.5, 2.0)
+    assert repr(check({"A": changed.iloc[::-1]})) == repr(check({"A": changed}))
+
+
+def test_an_adjusted_close_proves_a_split_and_clears_a_true_crash(bars):
+    split = scaled(bars, 40, 0.5, 2.0)
+    split["adjusted close"] = bars["close"]
+    assert kinds(check({"A": split})) == [("error", "split")]
+    crash = scaled(bars, 40, 0.5, 2.0)
+    crash["adjusted close"] = crash["close"] * 0.9
+    assert kinds(check({"A": crash})) == [("warning", "large_move")]
+
+
+def test_a_close_adjusted_beside_prices_that_are_not(bars):
+    # Four dividends, as in a public set whose low is above its close on three rows of four.
+    mixed = bars.copy()
+    paid = np.repeat([0.90, 0.93, 0.96, 0.99, 1.0], 24)
+    mixed["close"] *= paid
+    found = check({"A": mixed})
+    assert kinds(found) == [("error", "mixed_adjustment")]
+    assert len(found[0].times) >= 90
+
+
+def test_another_security_after_a_gap(bars):
+    late = scaled(bars, 60, 40.0)
+    late.index = late.index[:60].append(late.index[60:] + pd.Timedelta(days=365))
+    assert kinds(check({"A": late})) == [("error", "ticker_reuse")]
+
+
+def test_prices_that_stand_still(bars):
+    stale = bars.copy()
+    stale.iloc[40:60, :4] = 99.0
+    stale.iloc[41:60, 4] = 0.0
+    found = {each.kind: each for each in check({"A": stale})}
+    assert set(found) == {"stale", "flat", "zero_volume"}
+    assert list(found["stale"].times) == list(SESSIONS[41:60])
+
+
+def test_what_befalls_most_symbols_is_the_dates(bars):
+    silent = put(bars, 40, volume=0.0)
+    frames = {name: silent for name in "ABCDE"} | {"F": bars}
+    found = [each for each in check(frames) if each.symbol is None]
+    assert kinds(found) == [("warning", "zero_volume")]
+    assert list(found[0].times) == [SESSIONS[40]]
+    assert "5 of 6 symbols" in found[0].text
+
+
+def test_sessions_are_those_of_the_exchange(bars):
+    found = check({"A": bars}, "XNYS")
+    # 2015-01-19, 02-16, 04-03 and 05-25 are weekdays on which New York is closed.
+    assert kinds(found) == [("warning", "no_session")]
+    assert [str(time.date()) for time in found[0].times] == [
+        "2015-01-19", "2015-02-16", "2015-04-03", "2015-05-25",
+    ]  # fmt: skip
+    open_days = bars.drop(found[0].times)
+    assert check({"A": open_days}, "XNYS") == []
+    holes = open_days.drop([SESSIONS[3], SESSIONS[4]])
+    found = check({"A": holes}, "XNYS")
+    assert kinds(found) == [("warning", "missing_session")]
+    assert list(found[0].times) == [SESSIONS[3], SESSIONS[4]]
+
+
+def test_a_session_that_most_symbols_lack_is_told_once(bars):
+    open_days = bars.drop(check({"A": bars}, "XNYS")[0].times)
+    holes = open_days.drop([SESSIONS[3]])
+    frames = {name: holes for name in "ABCDE"} | {"F": open_days.drop([SESSIONS[6]])}
+    found = check(frames, "XNYS")
+    assert [(each.symbol, list(each.times)) for each in found] == [
+        (None, [SESSIONS[3]]), ("F", [SESSIONS[6]]),
+    ]  # fmt: skip
+
+
+def test_errors_come_first(bars):
+    faults = put(put(bars, 40, volume=0.0), 60, open=0.0)
+    faults = scaled(faults, 80, 1.58, 5.0)
+    found = check({"A": faults})
+    assert [each.severity for each in found] == ["error", "warning", "note"]
