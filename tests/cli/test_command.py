@@ -1,14 +1,12 @@
 """The command: what it prints, writes and answers; exit codes 0 done, 1 failed, 2 asked wrongly."""
 
 import json
-import sys
 
 import pandas as pd
 import pytest
 import torch
 
 import drltrade
-from drltrade.cli import main
 from drltrade.market.costs import Bracket, Costs, Margin
 from drltrade.market.reward_spec import available_rewards
 
@@ -16,21 +14,6 @@ TINY = [
     "--set", "training.total_steps=256", "--set", "training.evaluations=1", "--set", "n_envs=8",
     "--set", "n_steps=16", "--set", "batch_size=64",
 ]  # fmt: skip
-
-
-@pytest.fixture
-def command(monkeypatch, capsys, tmp_path):
-    """Run the command in an empty folder; -> exit code, stdout, stderr."""
-    monkeypatch.chdir(tmp_path)
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["drltrade", *(str(a) for a in arguments)])
-        with pytest.raises(SystemExit) as caught:
-            main()
-        out, err = capsys.readouterr()
-        return caught.value.code or 0, out, err
-
-    return run
 
 
 @pytest.fixture(scope="session")
@@ -42,29 +25,6 @@ def run_folder(tmp_path_factory):
         batch_size=64,
     )  # fmt: skip
     return folder
-
-
-def test_data_is_checked_and_errors_fail(command, tmp_path):
-    code, out, _ = command("data", "check", "us5", "--calendar", "XNYS", "--json")
-    assert code == 0
-    (found,) = json.loads(out)
-    assert (found["severity"], found["kind"], found["symbol"], found["first"]) == (
-        "warning", "large_move", "AAPL", "2000-09-29",
-    )  # fmt: skip
-    lines = ["date,open,high,low,close,volume"]
-    lines += [f"2024-03-{day:02d},10,11,9,10.5,1000" for day in range(1, 20)]
-    sound, faulty = tmp_path / "sound.csv", tmp_path / "faulty.csv"
-    sound.write_text("\n".join(lines))
-    faulty.write_text("\n".join([*lines, "2024-03-20,10,8,9,10.5,1000"]))
-    code, out, _ = command("data", "check", sound)
-    assert code == 0
-    assert "19 bars of 1 symbols: nothing found" in " ".join(out.split())
-    code, out, _ = command("data", "check", faulty)
-    assert code == 1
-    assert "high_low" in out
-    code, _, err = command("data", "check", sound, "--calendar", "XNIX")
-    assert code == 2
-    assert "calendar = 'XNIX' is no exchange's" in err
 
 
 def test_help_names_every_command(command):
@@ -154,29 +114,6 @@ def test_a_synthetic_market_is_shown_by_its_process(command):
     keys = {row["key"] for row in json.loads(out)}
     assert {"data", "periods.train"} <= keys
     assert "synthetic" not in keys
-
-
-def test_data_is_listed_and_shown(command):
-    code, out, _ = command("data", "list", "--json")
-    assert code == 0
-    assert {row["name"] for row in json.loads(out)} == {"us5", "sp500", "nasdaq"}
-    code, out, _ = command("data", "show", "us5", "--json")
-    rows = {row["symbol"]: row for row in json.loads(out)}
-    assert (code, rows["FB"]["bars"], rows["FB"]["first"]) == (0, 196, "2012-05-18")
-
-
-def test_a_price_file_is_shown_or_refused(command, tmp_path):
-    (tmp_path / "good.csv").write_text(
-        "Date,Open,High,Low,Close,Volume\n2020-01-02,1,2,1,2,10\n2020-01-03,2,2,1,1,5\n"
-    )
-    code, out, _ = command("data", "show", "good.csv", "--json")
-    assert (code, json.loads(out)[0]["bars"]) == (0, 2)
-    text = (tmp_path / "good.csv").read_text().replace("2,2,1,1,5", "2,2,1,x,5")
-    (tmp_path / "bad.csv").write_text(text)
-    code, _, err = command("data", "show", "bad.csv")
-    assert code == 1
-    assert err.startswith("drltrade: bad.csv, row 3")
-    assert "'x'" in err
 
 
 def test_the_doctor_finds_everything_well(command):
