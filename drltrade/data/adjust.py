@@ -74,25 +74,6 @@ def adjusted(
     return result
 
 
-def implied_actions(close: pd.Series, adjusted_close: pd.Series, slack: float = 1e-4) -> pd.Series:
-    """Where a published adjusted close says that something happened to a raw one.
-
-    Args:
-        close: raw [T], by ascending labels.
-        adjusted_close: [T] of the same bars.
-        slack: relative changes of the factor below it are rounding.
-
-    Returns:
-        The factor's change f_{t-1} / f_t by ex-date, where it is not 1: 1/2 of a split of 2 for 1,
-        C / (C + D) of a dividend D reinvested at the close C.
-    """
-    factor = adjusted_close.to_numpy(np.float64) / close.to_numpy(np.float64)
-    step = np.ones(len(factor))
-    step[1:] = factor[:-1] / factor[1:]
-    changed = np.abs(step - 1.0) > slack
-    return pd.Series(step[changed], index=close.index[changed], name="step")
-
-
 def _by_bar(
     index: pd.Index, actions: pd.DataFrame, where: str
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

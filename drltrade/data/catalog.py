@@ -10,7 +10,7 @@ from drltrade.data import embedded
 from drltrade.data.bars import Bars
 from drltrade.data.files import read_bars, read_published
 from drltrade.data.tables import SUFFIXES
-from drltrade.errors import DataError, suggestion
+from drltrade.errors import ConfigError, DataError, suggestion
 
 
 @dataclass(frozen=True)
@@ -90,10 +90,13 @@ def published(name_or_path: str | Path, zone: str | None = None) -> Mapping[str,
 
     Raises:
         DataError: as `load_bars`, but for what is wrong with the prices.
-        ConfigError: there is no such zone.
+        ConfigError: there is no such zone, or a data set has its own.
     """
     if str(name_or_path) in CATALOG:
-        return CATALOG[str(name_or_path)].load().frames
+        entry = CATALOG[str(name_or_path)]
+        if zone is not None:
+            raise ConfigError(f"zone = {zone!r}: {entry.name} has one, {entry.zone}; leave it out")
+        return entry.load().frames
     return read_published(find_file(name_or_path), zone).frames
 
 

@@ -73,11 +73,14 @@ def check(frames: Mapping[str, pd.DataFrame], calendar: str | None = None) -> li
         found += _of_times(symbol, frame)
         ordered = frame[~frame.index.duplicated(keep="last")].sort_index()
         found += _of_values(symbol, ordered)
-        clean[symbol] = ordered[ordered["close"].to_numpy() > 0]
-        found += _of_moves(symbol, clean[symbol])
-        found += _of_quiet(symbol, clean[symbol])
+        priced = ordered[ordered["close"].to_numpy() > 0]
+        if priced.empty:
+            continue
+        clean[symbol] = priced
+        found += _of_moves(symbol, priced)
+        found += _of_quiet(symbol, priced)
     found += _of_dates(clean)
-    if calendar is not None:
+    if calendar is not None and clean:
         found += _of_sessions(clean, calendar)
     rank = {"error": 0, "warning": 1, "note": 2}
     return sorted(found, key=lambda each: rank[each.severity])
@@ -171,12 +174,7 @@ def _of_moves(symbol: str, frame: pd.DataFrame) -> Iterator[Finding]:
     apart[1:] = np.diff(frame.index.to_numpy()) > np.timedelta64(30, "D")
     kinds: list[tuple[Severity, str, NDArray[np.bool_], str]] = [
         ("error", "currency_unit", unit, "a hundred times, such as pence and pounds"),
-        (
-            "error",
-            "split",
-            split & sure,
-            "a split that is not adjusted, as the adjusted close says",
-        ),
+        ("error", "split", split & sure, "not adjusted for, as the adjusted close shows"),
         ("warning", "split", split & ~sure, "by ratio and volume a split that is not adjusted"),
         ("error", "scale_break", ~unit & ~split & jump & ~apart, "the unit of prices changes"),
         ("error", "ticker_reuse", ~unit & ~split & jump & apart, "after a gap: another security?"),
@@ -279,8 +277,8 @@ def _of_sessions(frames: Mapping[str, pd.DataFrame], calendar: str) -> Iterator[
     """Sessions without a bar, and bars without a session."""
     import exchange_calendars
 
-    first = min(frame.index[0] for frame in frames.values() if len(frame)).normalize()
-    last = max(frame.index[-1] for frame in frames.values() if len(frame)).normalize()
+    first = min(frame.index[0] for frame in frames.values()).normalize()
+    last = max(frame.index[-1] for frame in frames.values()).normalize()
     week = pd.Timedelta(days=7)
     try:
         known = exchange_calendars.get_calendar(calendar, start=first - week, end=last + week)
@@ -292,8 +290,6 @@ def _of_sessions(frames: Mapping[str, pd.DataFrame], calendar: str) -> Iterator[
     sessions = known.sessions.as_unit("us")
     holes: dict[str, pd.DatetimeIndex] = {}
     for symbol, frame in frames.items():
-        if frame.empty:
-            continue
         dates = pd.DatetimeIndex(frame.index).normalize().unique().as_unit("us")
         expected = sessions[(sessions >= dates[0]) & (sessions <= dates[-1])]
         holes[symbol] = expected.difference(dates)

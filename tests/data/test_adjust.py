@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from drltrade.data.adjust import adjusted, implied_actions
+from drltrade.data.adjust import adjusted
 from drltrade.errors import DataError
 
 
@@ -94,14 +94,6 @@ def test_actions_of_one_day_are_one():
     both = events(("2020-01-08", 2.0, 0.3), ("2020-01-08", 3.0, 0.2))
     one = events(("2020-01-08", 6.0, 0.5))
     pd.testing.assert_frame_equal(adjusted(bars, both), adjusted(bars, one))
-
-
-def test_what_an_adjusted_close_implies():
-    bars = raw([100, 102, 51, 52, 51])
-    table = events(("2020-01-08", 2.0, 0.0), ("2020-01-10", 1.0, 0.5))
-    found = implied_actions(bars["close"], adjusted(bars, table)["close"])
-    assert list(found.index) == list(table.index)
-    np.testing.assert_allclose(found, [0.5, 51 / 51.5])
 
 
 BAD = {

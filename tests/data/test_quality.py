@@ -177,6 +177,11 @@ def test_a_session_that_most_symbols_lack_is_told_once(bars):
     ]  # fmt: skip
 
 
+def test_a_symbol_without_any_price_is_an_error_and_no_crash(bars):
+    nothing = bars.assign(close=np.nan)
+    assert kinds(check({"A": nothing}, "XNYS")) == [("error", "missing")]
+
+
 def test_errors_come_first(bars):
     faults = put(put(bars, 40, volume=0.0), 60, open=0.0)
     faults = scaled(faults, 80, 1.58, 5.0)
