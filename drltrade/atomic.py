@@ -29,7 +29,7 @@ def write_many(contents: Mapping[Path, bytes]) -> None:
 
     Written first and made durable afterwards, hundreds take hardly more turns of the disk than one.
     """
-    temporaries = {path: path.with_name(f".{path.name}") for path in contents}
+    temporaries = {path: path.with_name(f".{path.name}.part") for path in contents}
     for path, content in contents.items():
         temporaries[path].write_bytes(content)
     for temporary in temporaries.values():

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from drltrade.cli import catalogue
+from drltrade.cli import catalogue, data
 
 app = typer.Typer(
     name="drltrade",
@@ -14,7 +14,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-app.add_typer(catalogue.data, name="data")
+app.add_typer(data.data, name="data")
 app.add_typer(catalogue.envs, name="envs")
 app.add_typer(catalogue.agents, name="agents")
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import typer
 
-from drltrade.cli.catalogue import show_table
+from drltrade.cli.tables import show_table
 
 
 def examine(as_json: bool) -> None:

@@ -1,6 +1,6 @@
 """Which data sets there are, and the one function that loads any of them, or a file."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +9,8 @@ import pandas as pd
 from drltrade.data import embedded
 from drltrade.data.bars import Bars
 from drltrade.data.files import read_bars, read_published
+from drltrade.data.layout import AS_IT_STANDS, Layout
+from drltrade.data.stored import StoredSet, local_store
 from drltrade.data.tables import SUFFIXES
 from drltrade.errors import ConfigError, DataError, suggestion
 
@@ -71,33 +73,65 @@ CATALOG: dict[str, DataSet] = {
 }
 
 
-def load_bars(name_or_path: str | Path) -> Bars:
-    """Load an embedded data set by its name, or a price file.
+def load_bars(name_or_path: str | Path, symbols: Sequence[str] | None = None) -> Bars:
+    """Load an embedded data set by its name, a data set of the local store, or a price file.
 
     A file is looked for at the path as given, then in the folder `data` of the current directory,
-    there also without its suffix. `files.read_bars` says what a file may look like.
+    there also without its suffix. `files.read_bars` says what a file may look like. The store is
+    `data/store` of the current directory; a data set that has several frequencies is asked for as
+    NAME/FREQUENCY, such as binance/1h.
+
+    Args:
+        name_or_path: what to load.
+        symbols: load these alone, where that is quicker, as it is from the store.
 
     Raises:
-        DataError: there is neither such a name nor such a file; or the file is bad.
+        DataError: there is neither such a name nor such a file; or the prices are bad.
     """
     if str(name_or_path) in CATALOG:
         return CATALOG[str(name_or_path)].load()
-    return read_bars(find_file(name_or_path))
+    kept = find_stored(name_or_path)
+    return read_bars(find_file(name_or_path)) if kept is None else kept.bars(symbols)
 
 
-def published(name_or_path: str | Path, zone: str | None = None) -> Mapping[str, pd.DataFrame]:
-    """The bars of a data set or file by symbol, for `quality.check`: those of a file unchecked.
+def find_stored(name: str | Path) -> StoredSet | None:
+    """The data set of that name in the store of the current directory, if there is one.
+
+    Raises:
+        DataError: it has several frequencies, and the name does not say which.
+    """
+    store = local_store()
+    if str(name) in store.datasets():
+        frequencies = store.frequencies(str(name))
+        if len(frequencies) > 1:
+            raise DataError(
+                f"{str(name)!r} has several frequencies: ask for "
+                + " or ".join(f"{name}/{each}" for each in frequencies)
+            )
+        return StoredSet(store, str(name), frequencies[0])
+    dataset, _, frequency = str(name).rpartition("/")
+    if dataset in store.datasets() and frequency in store.frequencies(dataset):
+        return StoredSet(store, dataset, frequency)
+    return None
+
+
+def published(
+    name_or_path: str | Path, layout: Layout = AS_IT_STANDS
+) -> Mapping[str, pd.DataFrame]:
+    """The bars of a data set or file by symbol, as they were published, for `quality.check`.
 
     Raises:
         DataError: as `load_bars`, but for what is wrong with the prices.
-        ConfigError: there is no such zone, or a data set has its own.
+        ConfigError: a layout is stated for what is no file.
     """
-    if str(name_or_path) in CATALOG:
-        entry = CATALOG[str(name_or_path)]
-        if zone is not None:
-            raise ConfigError(f"zone = {zone!r}: {entry.name} has one, {entry.zone}; leave it out")
-        return entry.load().frames
-    return read_published(find_file(name_or_path), zone).frames
+    known = CATALOG.get(str(name_or_path))
+    kept = find_stored(name_or_path) if known is None else None
+    if known is None and kept is None:
+        return read_published(find_file(name_or_path), layout).frames
+    if layout != AS_IT_STANDS:
+        said = ", ".join(layout.model_dump(exclude_defaults=True))
+        raise ConfigError(f"{said}: {name_or_path} is known, and needs no more said; leave it out")
+    return known.load().frames if known is not None else kept.published()  # type: ignore[union-attr]
 
 
 def find_file(name_or_path: str | Path) -> Path:
@@ -108,8 +142,10 @@ def find_file(name_or_path: str | Path) -> Path:
     for candidate in (path, in_workspace, *suffixed):
         if candidate.is_file():
             return candidate
-    hint = suggestion(name_or_path, CATALOG)
+    stored = local_store().datasets()
+    in_store = f", one of data/store ({', '.join(stored)})" if stored else ""
+    hint = suggestion(name_or_path, [*CATALOG, *stored])
     raise DataError(
-        f"{str(name_or_path)!r} is neither an embedded data set ({', '.join(CATALOG)}) nor a file, "
-        f"here or in data/ ({', '.join(SUFFIXES)}){hint}"
+        f"{str(name_or_path)!r} is neither an embedded data set ({', '.join(CATALOG)}){in_store} "
+        f"nor a file, here or in data/ ({', '.join(SUFFIXES)}){hint}"
     )

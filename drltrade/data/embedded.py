@@ -6,15 +6,16 @@ from pathlib import Path
 
 from drltrade.data.bars import Bars
 from drltrade.data.files import read_bars
+from drltrade.data.layout import Layout
 from drltrade.errors import DataError
 from drltrade.workspace import packaged
 
-_ZONE = "America/New_York"
+_NEW_YORK = Layout(zone="America/New_York")
 
 
 def us5() -> Bars:
     """AAPL, FB, GOOG, IBM and MSFT, daily, 2000-03-01 to 2013-03-01, fully adjusted."""
-    bars = read_bars(packaged("data") / "us5.parquet", zone=_ZONE)
+    bars = read_bars(packaged("data") / "us5.parquet", _NEW_YORK)
     return replace(bars, source="us5: Quandl WIKI, from bokeh_sampledata 2026.1")
 
 
@@ -34,4 +35,4 @@ def _from_arch(name: str, symbol: str) -> Bars:
     if package is None or package.origin is None:
         raise DataError(f"{name}: the package arch, which carries this data, is not installed")
     path = Path(package.origin).parent / "data" / name / f"{name}.csv.gz"
-    return replace(read_bars(path, zone=_ZONE, symbol=symbol), source=f"{name}: package arch")
+    return replace(read_bars(path, _NEW_YORK, symbol), source=f"{name}: package arch")

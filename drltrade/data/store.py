@@ -22,7 +22,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 from urllib.parse import quote, unquote
 
 import numpy as np
@@ -30,9 +30,8 @@ import pandas as pd
 
 from drltrade.atomic import write_many
 from drltrade.data.bars import COLUMNS
+from drltrade.data.layout import Adjustment
 from drltrade.errors import DataError, suggestion
-
-Adjustment = Literal["raw", "split", "full"]
 
 ROW_GROUP = 2048
 """Bars that a reader of a span takes in at once."""
@@ -94,7 +93,8 @@ class Store:
 
     def datasets(self) -> list[str]:
         """Names of the data sets that hold a series."""
-        return sorted({unquote(path.parent.parent.name) for path in self.root.glob("*/*/*.json")})
+        folders = (path for path in self.root.glob("*") if any(path.glob("*/*.json")))
+        return sorted(unquote(path.name) for path in folders)
 
     def frequencies(self, dataset: str) -> list[str]:
         """Frequencies that a data set holds."""

@@ -61,7 +61,7 @@ class Task:
             process = config.synthetic
             market, scaler = synthetic_market(process, config.features, scaler)
             return Task(config, market, scaler, source_of(process), hash_of(process))
-        given, bars = bars is not None, bars or load_bars(config.data)
+        given, bars = bars is not None, bars or load_bars(config.data, _named(config))
         symbols = _symbols(config, bars)
         frames = {symbol: bars.frame(symbol) for symbol in symbols}
         if given:  # what comes from a file has been checked
@@ -195,6 +195,15 @@ class Task:
             twins=twins,
             detailed=detailed,
         )
+
+
+def _named(config: MarketConfig) -> tuple[str, ...] | None:
+    """The symbols that a preset names, if it does."""
+    if isinstance(config, PortfolioConfig):
+        return config.symbols
+    assert isinstance(config, TradingConfig)
+    named = (config.symbol, *(config.train_symbols or ()))
+    return tuple(dict.fromkeys(each for each in named if each)) or None
 
 
 def _symbols(config: MarketConfig, bars: Bars) -> tuple[str, ...]:

@@ -47,3 +47,29 @@ def test_data_is_checked_and_errors_fail(command, tmp_path):
     code, _, err = command("data", "check", sound, "--calendar", "XNIX")
     assert code == 2
     assert "calendar = 'XNIX' is no exchange's" in err
+
+
+def test_a_file_is_imported_listed_and_loaded(command, tmp_path):
+    lines = ["unix,open,high,low,close,Volume BTC"]
+    lines += [f"{1577836800 + 3600 * n},10,11,9,10.5,1000" for n in range(20)]
+    (tmp_path / "coins.csv").write_text("\n".join([*lines, lines[-1]]))
+    told = ("--zone", "UTC", "--time-unit", "s", "--column", "volume=Volume BTC",
+            "--column", "time=unix", "--name", "coins", "--symbol", "BTC/USDT")  # fmt: skip
+    code, _, err = command("data", "import", "coins.csv", *told)
+    assert (code, "does not guess: state adjustment" in err) == (2, True)
+    told += ("--adjustment", "full")
+    code, _, err = command("data", "import", "coins.csv", *told)
+    assert (code, "state label (Which end of its bar a time is." in err) == (2, True)
+    told += ("--label", "open")
+    code, out, _ = command("data", "import", "coins.csv", *told)
+    assert (code, "coins/1h: 20 new bars of 1 symbols; 1 that were there twice" in out) == (0, True)
+    code, out, _ = command("data", "list", "--json")
+    assert json.loads(out)[-1]["name"] == "coins/1h"
+    code, out, _ = command("data", "show", "coins", "--json")
+    assert json.loads(out)[0]["first"] == "2020-01-01 01:00:00"
+    code, _, err = command("data", "import", "coins.csv", *told)
+    assert (code, "in the store already" in err) == (1, True)
+    code, _, err = command("data", "import", "coins.csv", *told, "--append", "--replace")
+    assert (code, "one of them" in err) == (2, True)
+    code, _, err = command("data", "import", "coins.csv", *told, "--column", "x")
+    assert (code, "write OURS=THEIRS" in err) == (2, True)

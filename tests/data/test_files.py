@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from drltrade.data.files import read_bars
-from drltrade.errors import ConfigError, DataError
+from drltrade.data.layout import Layout
+from drltrade.errors import DataError
 
 GOOD = """Date,Open,High,Low,Close,Volume
 2020-01-02,10,11,9,10.5,100
@@ -36,7 +37,7 @@ def good(write):
 
 def test_plain_csv(write):
     path = write(GOOD)
-    bars = read_bars(path, zone="America/New_York")
+    bars = read_bars(path, Layout(zone="America/New_York"))
     frame = bars.frame("prices")
     assert bars.symbols == ("prices",)
     assert (bars.frequency, bars.zone, bars.adjustment) == (
@@ -154,7 +155,7 @@ def test_times_of_day_with_an_offset_become_utc_or_the_given_zone(write):
     bars = read_bars(path)
     assert (bars.zone, bars.frequency) == ("UTC", "1h")
     assert str(bars.frame("prices").index[0]) == "2020-07-01 14:00:00"
-    bars = read_bars(path, zone="America/New_York")
+    bars = read_bars(path, Layout(zone="America/New_York"))
     assert bars.zone == "America/New_York"
     assert str(bars.frame("prices").index[0]) == "2020-07-01 10:00:00"
 
@@ -202,7 +203,7 @@ def changed(row, old, new):
         (changed(1, "Date", "Day"), "missing column a time (date, datetime, time, timestamp)"),
         (changed(1, "Open", "close"), "two columns are called 'close': 'close' and 'Close'"),
         (changed(1, "Open", "Close"), "two columns are called 'close': 'Close' and 'Close'"),
-        (GOOD.replace(",", ";"), "is a comma the separator?"),
+        (GOOD.replace(",", "^"), "is a comma the separator?"),
         (GOOD.replace("Volume", "Timestamp"), "several time columns (date, timestamp)"),
     ],
 )
@@ -261,7 +262,7 @@ def test_prices_of_one_row_that_mix_adjustments(write):
         read_bars(write(text))
 
 
-def test_missing_file_folder_suffix_and_zone(tmp_path, write):
+def test_missing_file_folder_and_suffix(tmp_path, write):
     with pytest.raises(DataError, match=r"nothing\.csv: no such file"):
         read_bars(tmp_path / "nothing.csv")
     with pytest.raises(DataError, match="is not a file"):
@@ -270,8 +271,6 @@ def test_missing_file_folder_suffix_and_zone(tmp_path, write):
         DataError, match=r"unknown kind of file; use one of \.csv, \.csv\.gz, \.parq"
     ):
         read_bars(write(GOOD, "prices.xls"))
-    with pytest.raises(ConfigError, match="zone = 'Mars/Base' is not an IANA time zone"):
-        read_bars(write(GOOD), zone="Mars/Base")
     for name in ("prices.parquet", "prices.csv.gz"):
         with pytest.raises(DataError, match=f"{name}: cannot be read"):
             read_bars(write("rubbish", name))

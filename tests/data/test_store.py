@@ -107,7 +107,7 @@ def test_a_past_that_has_changed_is_refused(store):
     changed.loc[changed.index[3], "close"] *= 0.25
     with pytest.raises(DataError, match=r"A 2020-01-02 21:00:00: close = 11.5, and was 46 when"):
         append(store, "A", changed)
-    with pytest.raises(DataError, match="columns .*dividend; the series has"):
+    with pytest.raises(DataError, match=r"columns .*dividend; the series has"):
         append(store, "A", bars(52).assign(dividend=0.0))
     assert len(store.read("set", "1h", "A")[0]) == 50
 
@@ -193,12 +193,14 @@ def test_fifty_kills_lose_nothing_that_was_committed(tmp_path):
         told, telling = context.Pipe(duplex=False)
         writer = context.Process(target=write_forever, args=(tmp_path, telling))
         writer.start()
-        acknowledged = told.recv()  # it is at work
-        threading.Event().wait(chance.uniform(0.0, 0.1))
+        assert told.poll(30), "the writer does not get to work"
+        acknowledged = told.recv()
+        threading.Event().wait(chance.uniform(0.0, 0.06))
         os.kill(writer.pid, signal.SIGKILL)
-        writer.join()
+        writer.join(30)
+        assert writer.exitcode == -signal.SIGKILL
         named = {each.file for symbol in SYMBOLS for each in segments(store, symbol)}
-        amid += bool({name for name in files(store) if name.endswith(".parquet")} - named)
+        amid += bool({name for name in files(store) if not name.endswith(("json", "lock"))} - named)
         while told.poll():
             acknowledged = told.recv()
         for symbol in SYMBOLS:
@@ -207,7 +209,7 @@ def test_fifty_kills_lose_nothing_that_was_committed(tmp_path):
             np.testing.assert_array_equal(read["volume"], np.arange(1.0, len(read) + 1.0))
             counts[symbol] = len(read)
     assert min(counts.values()) >= FIRST + 49
-    assert amid >= 5  # so often it died with new bars written, and not yet committed
+    assert amid >= 1  # it died with bars written that were not committed yet
     with store.writing("set", "1h"):
         pass  # sweeps
     assert len(files(store)) <= 1 + 3 * len(SYMBOLS)

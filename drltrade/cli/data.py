@@ -1,0 +1,208 @@
+"""`drltrade data`: what prices there are, what is in them, what is wrong with them."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from drltrade.cli.tables import Json, show_table
+
+data = typer.Typer(help="Price data: list, import, show and check it.", no_args_is_help=True)
+
+Name = Annotated[str, typer.Argument(help="Name of a data set, or a CSV or parquet file.")]
+Calendar = Annotated[
+    str | None,
+    typer.Option(
+        help="Look for missing sessions of an exchange, by its code: XNYS, XLON, 24/7 ..."
+    ),
+]
+Zone = Annotated[str | None, typer.Option(help="Zone of the times: America/New_York, UTC ...")]
+Label = Annotated[str | None, typer.Option(help="Which end of its bar a time is: open or close.")]
+Adjustment = Annotated[
+    str | None,
+    typer.Option(help="What prices are adjusted for: raw (nothing), split, or full (dividends)."),
+]
+DateOrder = Annotated[
+    str | None, typer.Option(help="What comes first in dates such as 01/02/2017: day or month.")
+]
+TimeUnit = Annotated[
+    str | None, typer.Option(help="Unit of times that are numbers since 1970: s, ms, us or ns.")
+]
+Columns = Annotated[
+    list[str] | None,
+    typer.Option("--column", metavar="OURS=THEIRS", help='volume="Volume BTC"; may be repeated.'),
+]
+Separator = Annotated[str | None, typer.Option(help="Between the values of a CSV.")]
+Decimal = Annotated[str, typer.Option(help="Before the decimals: . or ,")]
+Thousands = Annotated[str | None, typer.Option(help="Between thousands: , . ' or a space.")]
+PriceUnit = Annotated[float, typer.Option(help="What a price of 1 is worth: 0.01 for cents.")]
+VolumeUnit = Annotated[float, typer.Option(help="What a volume of 1 is: 100 for lots of 100.")]
+
+
+@data.command("list")
+def list_data(as_json: Json = False) -> None:
+    """The embedded data sets, and those of the local store."""
+    from drltrade.data.catalog import CATALOG
+    from drltrade.data.stored import local_store
+
+    rows = [
+        {"name": name, "where": "embedded", "description": entry.description}
+        for name, entry in CATALOG.items()
+    ]
+    store = local_store()
+    for name in store.datasets():
+        for frequency in store.frequencies(name):
+            symbols = store.symbols(name, frequency)
+            about = store.sidecar(name, frequency, symbols[0]).about
+            text = f"{len(symbols)} symbols, {about.adjustment}, from {about.source}"
+            rows.append({"name": f"{name}/{frequency}", "where": "store", "description": text})
+    show_table("Data sets", rows, as_json)
+
+
+@data.command("show")
+def show_data(name: Name, as_json: Json = False) -> None:
+    """Load a data set or file, check it, and say what is in it."""
+    from drltrade.data.catalog import load_bars
+
+    bars = load_bars(name)
+    rows = []
+    for symbol in bars.symbols:
+        frame = bars.frame(symbol)
+        rows.append(
+            {
+                "symbol": symbol,
+                "bars": len(frame),
+                "first": _label(frame.index[0]),
+                "last": _label(frame.index[-1]),
+                "first close": f"{frame['close'].iloc[0]:.6g}",
+                "last close": f"{frame['close'].iloc[-1]:.6g}",
+            }
+        )
+    zone = bars.zone or "not stated"
+    about = f"{bars.source} | {bars.frequency} | adjustment: {bars.adjustment} | zone: {zone}"
+    show_table(f"{about}\nsha256 {bars.sha256}", rows, as_json)
+
+
+@data.command("import")
+def import_data(
+    path: Annotated[Path, typer.Argument(help="A CSV or parquet file, or a folder of them.")],
+    name: Annotated[str | None, typer.Option(help="Of the data set (default: the file's).")] = None,
+    symbol: Annotated[str | None, typer.Option(help="Of a file that carries none.")] = None,
+    zone: Zone = None,
+    label: Label = None,
+    adjustment: Adjustment = None,
+    date_order: DateOrder = None,
+    time_unit: TimeUnit = None,
+    columns: Columns = None,
+    separator: Separator = None,
+    decimal: Decimal = ".",
+    thousands: Thousands = None,
+    price_unit: PriceUnit = 1.0,
+    volume_unit: VolumeUnit = 1.0,
+    append: Annotated[bool, typer.Option("--append", help="Add what is newer.")] = False,
+    replace: Annotated[bool, typer.Option("--replace", help="Replace what there is.")] = False,
+    calendar: Calendar = None,
+    as_json: Json = False,
+) -> None:
+    """Put prices into the local store, as they were published, and check them.
+
+    Zone and adjustment must be stated, and the label of bars within the day: nothing is guessed. On
+    a terminal they are asked for.
+    """
+    from drltrade.data.importing import import_prices
+    from drltrade.data.layout import Layout
+    from drltrade.data.stored import local_store
+    from drltrade.errors import ConfigError
+    from drltrade.settings import parse
+
+    if append and replace:
+        raise ConfigError("--append and --replace: one of them")
+    stated = {
+        "zone": zone or _asked("zone", "UTC"),
+        "adjustment": adjustment or _asked("adjustment", "raw"),
+        "label": label or _asked("label", "close"),
+        "date_order": date_order, "time_unit": time_unit,
+        "columns": _pairs(columns or ()), "separator": separator, "decimal": decimal,
+        "thousands": thousands, "price_unit": price_unit, "volume_unit": volume_unit,
+    }  # fmt: skip
+    layout = parse(Layout, stated, "layout")
+    done = import_prices(
+        path, local_store(), layout, name=name, symbol=symbol,
+        existing="append" if append else "replace" if replace else "refuse",
+    )  # fmt: skip
+    stored = done.stored
+    where = f"{stored.dataset}/{stored.frequency}"
+    about = f"{where}: {done.bars:,} new bars of {len(done.symbols)} symbols"
+    if done.dropped:
+        about += f"; {done.dropped} that were there twice are kept once"
+    errors = _report(about, stored.published(), calendar, as_json)
+    if errors:
+        typer.echo(
+            f"{errors} errors: bars that cannot be true are refused when {where} is loaded.",
+            err=True,
+        )
+
+
+def _asked(key: str, default: str) -> str | None:
+    """Ask for what is not stated, where there is someone to ask."""
+    from drltrade.data.layout import Layout
+
+    if not sys.stdin.isatty():
+        return None
+    answer: str = typer.prompt(f"{key}: {Layout.model_fields[key].description}", default=default)
+    return answer
+
+
+def _pairs(columns: Sequence[str]) -> dict[str, str]:
+    from drltrade.errors import ConfigError
+
+    for text in columns:
+        if "=" not in text:
+            raise ConfigError(f"--column {text!r}: write OURS=THEIRS, such as volume='Volume BTC'")
+    return dict(text.split("=", 1) for text in columns)
+
+
+@data.command("check")
+def check_data(
+    name: Name,
+    calendar: Calendar = None,
+    zone: Zone = None,
+    as_json: Json = False,
+) -> None:
+    """Look for what is wrong with prices. Exit code 1: there are errors."""
+    from drltrade.data.catalog import published
+    from drltrade.data.layout import Layout
+    from drltrade.settings import parse
+
+    frames = published(name, parse(Layout, {"zone": zone}, "layout"))
+    bars = sum(map(len, frames.values()))
+    if _report(f"{name}: {bars:,} bars of {len(frames)} symbols", frames, calendar, as_json):
+        raise typer.Exit(1)
+
+
+def _report(about: str, frames: Any, calendar: str | None, as_json: bool) -> int:
+    """Print what is wrong with prices; how many errors there are."""
+    from drltrade.data.quality import check
+
+    rows: list[dict[str, Any]] = [
+        {
+            "severity": found.severity,
+            "kind": found.kind,
+            "symbol": found.symbol,
+            "first": _label(found.times[0]),
+            "bars": len(found.times),
+            "found": found.text,
+        }
+        for found in check(frames, calendar)
+    ]
+    if rows or as_json:
+        show_table(about, rows, as_json)
+    else:
+        typer.echo(f"{about}: nothing found")
+    return sum(row["severity"] == "error" for row in rows)
+
+
+def _label(time: Any) -> str:
+    return str(time.date() if time == time.normalize() else time)
