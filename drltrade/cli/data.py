@@ -74,6 +74,7 @@ def show_data(name: Name, as_json: Json = False) -> None:
             {
                 "symbol": symbol,
                 "bars": len(frame),
+                "quarantined": len(bars.quarantined.get(symbol, ())),
                 "first": _label(frame.index[0]),
                 "last": _label(frame.index[-1]),
                 "first close": f"{frame['close'].iloc[0]:.6g}",
@@ -133,14 +134,14 @@ def import_data(
         existing="append" if append else "replace" if replace else "refuse",
     )  # fmt: skip
     stored = done.stored
-    where = f"{stored.dataset}/{stored.frequency}"
-    about = f"{where}: {done.bars:,} new bars of {len(done.symbols)} symbols"
+    about = f"{stored.name}: {done.bars:,} new bars of {len(done.symbols)} symbols"
     if done.dropped:
         about += f"; {done.dropped} that were there twice are kept once"
-    errors = _report(about, stored.published(), calendar, as_json)
+    errors = _report(about, stored.published(), calendar, layout.adjustment, as_json)
     if errors:
         typer.echo(
-            f"{errors} errors: bars that cannot be true are refused when {where} is loaded.",
+            f"{errors} errors: what cannot be true is refused when {stored.name} is loaded; "
+            f"drltrade data check {stored.name} --repair mends it, or sets it aside",
             err=True,
         )
 
@@ -169,20 +170,58 @@ def check_data(
     name: Name,
     calendar: Calendar = None,
     zone: Zone = None,
+    repair: Annotated[
+        bool,
+        typer.Option("--repair", help="Mend what can be mended, and set aside what cannot."),
+    ] = False,
+    undo: Annotated[bool, typer.Option("--undo", help="Take repairs back.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Look for what is wrong with prices. Exit code 1: there are errors."""
-    from drltrade.data.catalog import published
+    """Look for what is wrong with prices. Exit code 1: there are errors.
+
+    Repairs are of data sets in the store. Each value that is changed is a line in a log beside
+    them; published values stay as they are.
+    """
+    from drltrade.data.catalog import find_stored, published
     from drltrade.data.layout import Layout
+    from drltrade.errors import ConfigError
     from drltrade.settings import parse
 
-    frames = published(name, parse(Layout, {"zone": zone}, "layout"))
-    bars = sum(map(len, frames.values()))
-    if _report(f"{name}: {bars:,} bars of {len(frames)} symbols", frames, calendar, as_json):
+    if repair or undo:
+        stored = find_stored(name)
+        if stored is None or (repair and undo):
+            raise ConfigError(
+                f"{name}: repairs are of data sets in the store (see drltrade data import), and "
+                "either made or undone"
+            )
+        if undo:
+            typer.echo(f"{stored.name}: repairs of {stored.undo()} symbols undone", err=True)
+        else:
+            _mend(stored)
+    prices = published(name, parse(Layout, {"zone": zone}, "layout"))
+    bars = sum(map(len, prices.frames.values()))
+    about = f"{name}: {bars:,} bars of {len(prices.frames)} symbols"
+    if _report(about, prices.frames, calendar, prices.adjustment, as_json):
         raise typer.Exit(1)
 
 
-def _report(about: str, frames: Any, calendar: str | None, as_json: bool) -> int:
+def _mend(stored: Any) -> None:
+    """Repair a data set, and say what was done."""
+    logs = stored.repair()
+    for symbol, log in logs.items():
+        for (kind, why), lines in log.groupby(["kind", "why"], sort=False):
+            columns = ", ".join(dict.fromkeys(lines["column"]))
+            what = "bars" if kind == "quarantine" else f"values of {columns}"
+            first = _label(lines["time"].iloc[0])
+            typer.echo(f"{symbol}: {len(lines)} {what} ({kind}, from {first}): {why}", err=True)
+    if logs:
+        folder = stored.store.folder(stored.dataset, stored.frequency) / "repairs"
+        typer.echo(f"{len(logs)} symbols; the logs are in {folder}", err=True)
+    else:
+        typer.echo(f"{stored.name}: nothing to repair", err=True)
+
+
+def _report(about: str, frames: Any, calendar: str | None, adjustment: Any, as_json: bool) -> int:
     """Print what is wrong with prices; how many errors there are."""
     from drltrade.data.quality import check
 
@@ -195,7 +234,7 @@ def _report(about: str, frames: Any, calendar: str | None, as_json: bool) -> int
             "bars": len(found.times),
             "found": found.text,
         }
-        for found in check(frames, calendar)
+        for found in check(frames, calendar, adjustment)
     ]
     if rows or as_json:
         show_table(about, rows, as_json)

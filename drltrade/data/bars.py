@@ -1,7 +1,7 @@
 """What every source hands on: checked, adjusted bars, and the check itself."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -34,7 +34,9 @@ class Bars:
         frequency: spacing of the labels: "1d", "1h", "30m", "1w", "1mo".
         source: where the bars come from, for reports.
         sha256: of the file's bytes.
-        adjustment: "full" (prices multiplied by adjusted close / close) or "as published".
+        adjustment: what prices are adjusted for: "full" (splits and dividends), "split", "raw"
+            (nothing), or "as published", where that is not known.
+        quarantined: per symbol the labels of bars that are known to be wrong, and are left out.
     """
 
     frames: Mapping[str, pd.DataFrame]
@@ -43,6 +45,7 @@ class Bars:
     source: str
     sha256: str
     adjustment: str
+    quarantined: Mapping[str, pd.DatetimeIndex] = field(default_factory=dict)
 
     @property
     def symbols(self) -> tuple[str, ...]:

@@ -3,16 +3,25 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import pandas as pd
 
 from drltrade.data import embedded
 from drltrade.data.bars import Bars
 from drltrade.data.files import read_bars, read_published
-from drltrade.data.layout import AS_IT_STANDS, Layout
+from drltrade.data.layout import AS_IT_STANDS, Adjustment, Layout
 from drltrade.data.stored import StoredSet, local_store
 from drltrade.data.tables import SUFFIXES
 from drltrade.errors import ConfigError, DataError, suggestion
+
+
+class Prices(NamedTuple):
+    """Bars by symbol, with what is wrong with them."""
+
+    frames: Mapping[str, pd.DataFrame]
+    adjustment: Adjustment | None
+    """What they are adjusted for; None: not stated."""
 
 
 @dataclass(frozen=True)
@@ -115,10 +124,8 @@ def find_stored(name: str | Path) -> StoredSet | None:
     return None
 
 
-def published(
-    name_or_path: str | Path, layout: Layout = AS_IT_STANDS
-) -> Mapping[str, pd.DataFrame]:
-    """The bars of a data set or file by symbol, as they were published, for `quality.check`.
+def published(name_or_path: str | Path, layout: Layout = AS_IT_STANDS) -> Prices:
+    """The bars of a data set or file as they were published, for `quality.check`.
 
     Raises:
         DataError: as `load_bars`, but for what is wrong with the prices.
@@ -127,11 +134,17 @@ def published(
     known = CATALOG.get(str(name_or_path))
     kept = find_stored(name_or_path) if known is None else None
     if known is None and kept is None:
-        return read_published(find_file(name_or_path), layout).frames
+        read = read_published(find_file(name_or_path), layout)
+        return Prices(read.frames, layout.adjustment)
     if layout != AS_IT_STANDS:
-        said = ", ".join(layout.model_dump(exclude_defaults=True))
-        raise ConfigError(f"{said}: {name_or_path} is known, and needs no more said; leave it out")
-    return known.load().frames if known is not None else kept.published()  # type: ignore[union-attr]
+        said = ", ".join(
+            f"{k} = {v!r}" for k, v in layout.model_dump(exclude_defaults=True).items()
+        )
+        raise ConfigError(f"{said}: {name_or_path} has been described; leave it out")
+    if kept is not None:
+        return Prices(kept.published(), kept.about.adjustment)
+    assert known is not None
+    return Prices(known.load().frames, None)
 
 
 def find_file(name_or_path: str | Path) -> Path:

@@ -98,12 +98,12 @@ class Store:
 
     def frequencies(self, dataset: str) -> list[str]:
         """Frequencies that a data set holds."""
-        folders = (self.root / _quoted(dataset)).glob("*/*.json")
+        folders = (self.root / quoted(dataset)).glob("*/*.json")
         return sorted({path.parent.name for path in folders})
 
     def symbols(self, dataset: str, frequency: str) -> list[str]:
         """Symbols of a data set, in alphabetical order."""
-        folder = self._folder(dataset, frequency)
+        folder = self.folder(dataset, frequency)
         return sorted(unquote(path.name.removesuffix(".json")) for path in folder.glob("*.json"))
 
     def sidecar(self, dataset: str, frequency: str, symbol: str) -> Sidecar:
@@ -112,8 +112,8 @@ class Store:
         Raises:
             DataError: there is none, or it was not written by this store.
         """
-        folder = self._folder(dataset, frequency)
-        path = folder / f"{_quoted(symbol)}.json"
+        folder = self.folder(dataset, frequency)
+        path = folder / f"{quoted(symbol)}.json"
         try:
             content = json.loads(path.read_text("utf-8"))
             return Sidecar(
@@ -142,7 +142,7 @@ class Store:
         Raises:
             DataError: there is no such series, or a file of it is damaged.
         """
-        folder = self._folder(dataset, frequency)
+        folder = self.folder(dataset, frequency)
         for attempt in range(_ATTEMPTS):
             known = self.sidecar(dataset, frequency, symbol)
             try:
@@ -162,7 +162,7 @@ class Store:
         What it was given is committed at the end, or on `flush`; after an error it is dropped. What
         an earlier writer left behind when it was killed is swept first.
         """
-        folder = self._folder(dataset, frequency)
+        folder = self.folder(dataset, frequency)
         folder.mkdir(parents=True, exist_ok=True)
         with (folder / ".lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
@@ -174,8 +174,9 @@ class Store:
             finally:
                 writer.sweep()
 
-    def _folder(self, dataset: str, frequency: str) -> Path:
-        return self.root / _quoted(dataset) / frequency
+    def folder(self, dataset: str, frequency: str) -> Path:
+        """Where the series of a frequency of a data set lie."""
+        return self.root / quoted(dataset) / frequency
 
 
 class Change(NamedTuple):
@@ -194,11 +195,11 @@ class Writer:
 
     def __init__(self, store: Store, dataset: str, frequency: str) -> None:
         self._store, self._dataset, self._frequency = store, dataset, frequency
-        self._folder = store._folder(dataset, frequency)
+        self._folder = store.folder(dataset, frequency)
         self._changes: dict[str, Change] = {}
 
     def __contains__(self, symbol: str) -> bool:
-        return (self._folder / f"{_quoted(symbol)}.json").is_file()
+        return (self._folder / f"{quoted(symbol)}.json").is_file()
 
     def replace(self, symbol: str, frame: pd.DataFrame, about: About) -> None:
         """Write a series whole; of one that was there before nothing is left.
@@ -250,7 +251,7 @@ class Writer:
     def remove(self, symbol: str) -> None:
         """Forget a series. Raises DataError where there is none."""
         self._sidecar(symbol)
-        (self._folder / f"{_quoted(symbol)}.json").unlink()
+        (self._folder / f"{quoted(symbol)}.json").unlink()
 
     def sweep(self) -> None:
         """Delete what no sidecar names."""
@@ -259,7 +260,7 @@ class Writer:
             known = json.loads(path.read_text("utf-8"))
             named |= {path.name, *(each["file"] for each in known["segments"])}
         for path in self._folder.iterdir():
-            if path.name not in named:
+            if path.name not in named and path.is_file():
                 path.unlink(missing_ok=True)
 
     def _sidecar(self, symbol: str) -> Sidecar:
@@ -294,7 +295,7 @@ class Writer:
         sidecars: dict[Path, bytes] = {}
         now = datetime.now(UTC).isoformat(timespec="seconds")
         for symbol, (about, kept, frame, number) in self._changes.items():
-            name = f"{_quoted(symbol)}@{number}.parquet"
+            name = f"{quoted(symbol)}@{number}.parquet"
             content = _parquet(frame)
             times = frame.index
             sha256 = hashlib.sha256(content).hexdigest()
@@ -307,13 +308,13 @@ class Writer:
                 "segments": [asdict(each) for each in segments],
             }  # fmt: skip
             bars[self._folder / name] = content
-            sidecars[self._folder / f"{_quoted(symbol)}.json"] = json.dumps(written).encode()
+            sidecars[self._folder / f"{quoted(symbol)}.json"] = json.dumps(written).encode()
         write_many(bars)
         write_many(sidecars)
         self._changes.clear()
 
 
-def _quoted(name: str) -> str:
+def quoted(name: str) -> str:
     """A file name for any symbol: BTC/USDT is BTC%2FUSDT."""
     quoted = quote(name, safe="^=")
     return quoted.replace(".", "%2E", 1) if quoted.startswith(".") else quoted

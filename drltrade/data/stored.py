@@ -1,4 +1,8 @@
-"""A data set of the local store, as bars."""
+"""A data set of the local store, as bars: with what was repaired, without what was set aside.
+
+The log of a series' repairs lies beside it, data/store/<data set>/<frequency>/repairs/AAPL.csv, a
+line for each value; see `repair`.
+"""
 
 import hashlib
 from collections.abc import Sequence
@@ -7,13 +11,12 @@ from pathlib import Path
 
 import pandas as pd
 
+from drltrade.atomic import write_many
 from drltrade.data.bars import COLUMNS, Bars
+from drltrade.data.repair import LOG, WHOLE, mended, repairs
 from drltrade.data.series import adjustment_of, finished
-from drltrade.data.store import Store
+from drltrade.data.store import About, Store, quoted
 from drltrade.errors import DataError, suggestion
-
-QUARANTINED = "quarantined"
-"""A column of a stored series: 1 at bars that are known to be wrong, and are never handed out."""
 
 
 def local_store() -> Store:
@@ -30,17 +33,52 @@ class StoredSet:
     frequency: str
 
     @property
+    def name(self) -> str:
+        """By which it can be loaded."""
+        return f"{self.dataset}/{self.frequency}"
+
+    @property
     def symbols(self) -> list[str]:
         """In alphabetical order."""
         return self.store.symbols(self.dataset, self.frequency)
 
+    @property
+    def about(self) -> About:
+        """What the series say of themselves.
+
+        Raises:
+            DataError: they differ in zone or adjustment.
+        """
+        return _common(self._abouts(self.symbols), self.name)
+
     def published(self) -> dict[str, pd.DataFrame]:
-        """Every series as it was published, but for what was repaired."""
-        frames = {}
-        for symbol in self.symbols:
-            frame, _ = self.store.read(self.dataset, self.frequency, symbol)
-            frames[symbol] = _without_quarantined(frame)
-        return frames
+        """Every series with its repairs, and not adjusted."""
+        return {symbol: self._repaired(symbol) for symbol in self.symbols}
+
+    def repair(self, symbols: Sequence[str] | None = None) -> dict[str, pd.DataFrame]:
+        """Mend what can be mended, of the published values, and write the logs; they are returned.
+
+        A symbol in which there is nothing to mend has no log, and loses the one it had.
+        """
+        logs = {}
+        with self.store.writing(self.dataset, self.frequency):
+            for symbol in symbols or self.symbols:
+                frame, about = self.store.read(self.dataset, self.frequency, symbol)
+                log = repairs(frame, symbol, about.adjustment)
+                if len(log):
+                    logs[symbol] = log
+            self._forget(symbols or self.symbols)
+            if logs:
+                self._logs.mkdir(exist_ok=True)
+                write_many(
+                    {self._log(s): log.to_csv(index=False).encode() for s, log in logs.items()}
+                )
+        return logs
+
+    def undo(self, symbols: Sequence[str] | None = None) -> int:
+        """Take repairs back; how many symbols had any."""
+        with self.store.writing(self.dataset, self.frequency):
+            return self._forget(symbols or self.symbols)
 
     def bars(self, symbols: Sequence[str] | None = None) -> Bars:
         """Checked and adjusted bars, of the named symbols alone where some are named.
@@ -49,46 +87,76 @@ class StoredSet:
             DataError: a series is not there, or has a bar that cannot be true; or they differ in
                 zone or adjustment.
         """
-        where = f"{self.dataset}/{self.frequency}"
         there = self.symbols
         for symbol in symbols or ():
             if symbol not in there:
                 raise DataError(
-                    f"{where}: no symbol {symbol!r}{suggestion(symbol, there)} (available: "
+                    f"{self.name}: no symbol {symbol!r}{suggestion(symbol, there)} (available: "
                     f"{', '.join(there)})"
                 )
-        read = {
-            symbol: self.store.read(self.dataset, self.frequency, symbol)
-            for symbol in symbols or there
-        }
-        abouts = [about for _, about in read.values()]
-        for key in ("zone", "adjustment"):
-            values = sorted({str(getattr(about, key)) for about in abouts})
-            if len(values) > 1:
-                raise DataError(
-                    f"{where}: series differ in {key} ({', '.join(values)}); name symbols that do "
-                    "not, or import them as two data sets"
-                )
-        adjustment, frames = abouts[0].adjustment, {}
-        for symbol, (frame, _) in read.items():
+        wanted = tuple(symbols or there)
+        abouts = self._abouts(wanted)
+        common = _common(abouts, self.name)
+        published, frames, aside = {}, {}, {}
+        for symbol in wanted:
+            published[symbol] = self._repaired(symbol)
             try:
-                kept = _without_quarantined(frame)
-                frames[symbol] = finished(kept, adjustment, f"{where} (symbol {symbol})")
+                frames[symbol] = finished(
+                    published[symbol], common.adjustment, f"{self.name} (symbol {symbol})"
+                )
             except DataError as error:
                 raise DataError(f"{error}; see drltrade data check {self.dataset}") from None
-        published = {symbol: frame for symbol, (frame, _) in read.items()}
-        digest = hashlib.sha256("".join(about.sha256 for about in abouts).encode()).hexdigest()
+            log = self._read_log(symbol)
+            aside[symbol] = pd.DatetimeIndex(log.loc[log["column"] == WHOLE, "time"], name="time")
+        told = [about.sha256 for about in abouts]
+        told += [self._log(s).read_text() for s in wanted if self._log(s).is_file()]
         sources = sorted({about.source for about in abouts})
         source = sources[0] if len(sources) == 1 else f"{len(sources)} sources"
         return Bars(
             frames={symbol: frame[list(COLUMNS)] for symbol, frame in frames.items()},
-            zone=abouts[0].zone, frequency=self.frequency, source=f"{where}: {source}",
-            sha256=digest, adjustment=adjustment_of(published, adjustment),
+            zone=common.zone, frequency=self.frequency, source=f"{self.name}: {source}",
+            sha256=hashlib.sha256("".join(told).encode()).hexdigest(),
+            adjustment=adjustment_of(published, common.adjustment),
+            quarantined={symbol: times for symbol, times in aside.items() if len(times)},
         )  # fmt: skip
 
+    @property
+    def _logs(self) -> Path:
+        return self.store.folder(self.dataset, self.frequency) / "repairs"
 
-def _without_quarantined(frame: pd.DataFrame) -> pd.DataFrame:
-    if QUARANTINED not in frame:
-        return frame
-    kept: pd.DataFrame = frame[frame[QUARANTINED].to_numpy() == 0.0]
-    return kept.drop(columns=QUARANTINED)
+    def _log(self, symbol: str) -> Path:
+        return self._logs / f"{quoted(symbol)}.csv"
+
+    def _read_log(self, symbol: str) -> pd.DataFrame:
+        path = self._log(symbol)
+        if not path.is_file():
+            return pd.DataFrame(columns=list(LOG))
+        try:
+            log = pd.read_csv(path, parse_dates=["time"], float_precision="round_trip")
+            return log[list(LOG)]
+        except (ValueError, KeyError) as error:
+            raise DataError(f"{path}: is no log of repairs ({error})") from None
+
+    def _repaired(self, symbol: str) -> pd.DataFrame:
+        frame, _ = self.store.read(self.dataset, self.frequency, symbol)
+        return mended(frame, self._read_log(symbol), f"{self.name} (symbol {symbol})")
+
+    def _forget(self, symbols: Sequence[str]) -> int:
+        logs = [self._log(symbol) for symbol in symbols if self._log(symbol).is_file()]
+        for path in logs:
+            path.unlink()
+        return len(logs)
+
+    def _abouts(self, symbols: Sequence[str]) -> list[About]:
+        return [self.store.sidecar(self.dataset, self.frequency, each).about for each in symbols]
+
+
+def _common(abouts: Sequence[About], where: str) -> About:
+    for key in ("zone", "adjustment"):
+        values = sorted({str(getattr(about, key)) for about in abouts})
+        if len(values) > 1:
+            raise DataError(
+                f"{where}: series differ in {key} ({', '.join(values)}); name symbols that do not, "
+                "or import them as two data sets"
+            )
+    return abouts[0]

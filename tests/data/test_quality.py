@@ -3,28 +3,14 @@
 import numpy as np
 import pandas as pd
 import pytest
+from quiet_bars import SESSIONS, quiet_bars
 
 from drltrade.data.quality import check
-
-SESSIONS = pd.bdate_range("2015-01-05", periods=120, name="time")
 
 
 @pytest.fixture
 def bars():
-    """Quiet bars of 120 weekdays around 100."""
-    rng = np.random.default_rng(0)
-    close = 100 * np.exp(np.cumsum(rng.normal(0, 0.01, 120)))
-    opened = close * np.exp(rng.normal(0, 0.003, 120))
-    return pd.DataFrame(
-        {
-            "open": opened,
-            "high": np.maximum(opened, close) * 1.004,
-            "low": np.minimum(opened, close) * 0.996,
-            "close": close,
-            "volume": rng.uniform(0.8e6, 1.2e6, 120),
-        },
-        index=SESSIONS,
-    )
+    return quiet_bars()
 
 
 def scaled(bars, start, factor, volume=1.0, stop=None):
@@ -84,6 +70,13 @@ CASES = {
         "all four prices are 99",
     ),
     "no volume": (lambda b: put(b, 40, volume=0.0), ("note", "zero_volume"), [40], "no trade"),
+    "a volume in currency": (
+        lambda b: scaled(b, 40, 1.0, 100.0, 52), ("warning", "volume_unit"), range(40, 52),
+        "in currency among",
+    ),
+    "volumes in lots from here on": (
+        lambda b: scaled(b, 60, 1.0, 0.01), ("warning", "volume_unit"), [60], "from here on",
+    ),
     "the same bar twice": (
         lambda b: pd.concat([b, b.iloc[[40]]]), ("warning", "duplicate"), [40], "one is dropped",
     ),
@@ -100,7 +93,7 @@ def test_each_fault_is_found_where_it_is_and_nothing_else(bars, case):
     found = check({"A": change(bars)})
     assert kinds(found) == [kind]
     assert found[0].symbol == "A"
-    assert list(found[0].times) == list(SESSIONS[rows])
+    assert list(found[0].times) == list(SESSIONS[list(rows)])
     assert text in found[0].text
 
 
@@ -113,9 +106,43 @@ def test_an_adjusted_close_proves_a_split_and_clears_a_true_crash(bars):
     split = scaled(bars, 40, 0.5, 2.0)
     split["adjusted close"] = bars["close"]
     assert kinds(check({"A": split})) == [("error", "split")]
+    assert kinds(check({"A": split}, adjustment="raw")) == [("note", "split")]
     crash = scaled(bars, 40, 0.5, 2.0)
     crash["adjusted close"] = crash["close"] * 0.9
     assert kinds(check({"A": crash})) == [("warning", "large_move")]
+
+
+def test_a_table_of_splits_proves_one(bars):
+    split = scaled(bars, 40, 0.5, 2.0).assign(split=1.0)
+    split.iloc[40, -1] = 2.0
+    assert kinds(check({"A": split}, adjustment="split")) == [("error", "split")]
+    assert kinds(check({"A": split}, adjustment="raw")) == [("note", "split")]
+
+
+def test_a_spin_off_is_no_split(bars):
+    # Altria fell by 70% on 2008-03-31, when its holders received Philip Morris International.
+    spun = scaled(bars, 40, 0.3, 3.0)
+    spun["adjusted close"] = bars["close"]
+    (found,) = check({"A": spun})
+    assert (found.severity, found.kind) == ("warning", "spin_off")
+
+
+def test_days_on_another_clock(bars):
+    hours = pd.date_range("2020-01-06 10:00", periods=7, freq="h")
+    days = pd.bdate_range("2020-01-06", periods=40)
+    labels = [hour + (day - days[0]) for day in days for hour in hours]
+    frame = pd.concat([bars, bars, bars]).iloc[:280].set_axis(pd.DatetimeIndex(labels))
+    priced = frame.assign(open=100.0, high=101.0, low=99.0, close=100.0)
+    assert check({"A": priced}) == []
+    half_day = priced.drop(priced.index[17 * 7 + 4 : 18 * 7])
+    assert check({"A": half_day}) == []
+    late = priced.index.where(
+        (priced.index < days[10]) | (priced.index >= days[18]), priced.index + pd.Timedelta("5h")
+    )
+    (found,) = check({"A": priced.set_axis(late)})
+    assert (found.severity, found.kind) == ("warning", "zone_shift")
+    assert list(found.times) == list(days[10:18])
+    assert "begins and ends 5 hours late" in found.text
 
 
 def test_a_close_adjusted_beside_prices_that_are_not(bars):

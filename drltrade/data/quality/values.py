@@ -1,0 +1,82 @@
+"""Values that are missing, come twice, or cannot have been."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from drltrade.data.bars import COLUMNS, PRICES, SLACK
+from drltrade.data.quality.finding import Finding, finding
+
+Mask = NDArray[np.bool_]
+
+MIXED = 0.05
+"""Share of closes outside their bar's range, all on one side, beyond which it is no accident."""
+
+
+def of_times(symbol: str, frame: pd.DataFrame) -> Iterator[Finding]:
+    """Labels that come twice: with the same values, or with others."""
+    again = np.asarray(frame.index.duplicated(keep=False))
+    if not again.any():
+        return
+    twice = frame[again].sort_index(kind="stable")
+    labels = pd.DatetimeIndex(twice.index)
+    same = np.asarray(pd.DataFrame(twice).reset_index().duplicated(keep=False))
+    for severity, mask, text in (
+        ("warning", same, "the same bar twice: one is dropped"),
+        ("error", ~same, "two bars of one label with different values: which is true?"),
+    ):
+        if mask.any():
+            yield Finding(severity, "duplicate", symbol, labels[mask].unique(), text)  # type: ignore[arg-type]
+
+
+def of_values(symbol: str, frame: pd.DataFrame) -> Iterator[Finding]:
+    """Values that are missing, or cannot be."""
+    yield from finding(
+        "error", "missing", symbol, frame, missing(frame),
+        "open {open:g}, high {high:g}, low {low:g}, close {close:g}, volume {volume:g}",
+    )  # fmt: skip
+    for name in PRICES:
+        wrong = frame[name].to_numpy(np.float64) <= 0.0
+        yield from finding(
+            "error", "zero_price", symbol, frame, wrong, f"{name} = {{{name}:g}}: is missing"
+        )
+    outside, mixed = outside_bars(frame)
+    yield from finding(
+        "error", "mixed_adjustment", symbol, frame, mixed,
+        "close {close:g} outside its bar, {low:g} to {high:g}, on many bars and on one side: "
+        "the close is adjusted, the others are not",
+    )  # fmt: skip
+    yield from finding(
+        "error", "high_low", symbol, frame, outside,
+        "open {open:g}, high {high:g}, low {low:g}, close {close:g}",
+    )  # fmt: skip
+
+
+def missing(frame: pd.DataFrame) -> Mask:
+    """[T] bars that lack a price or the volume."""
+    absent: Mask = np.isnan(frame[list(COLUMNS)].to_numpy(np.float64)).any(1)
+    return absent
+
+
+def not_positive(frame: pd.DataFrame) -> Mask:
+    """[T] bars with a price of 0 or below, or a volume below 0."""
+    negative = frame["volume"].to_numpy(np.float64) < 0.0
+    wrong: Mask = (frame[list(PRICES)].to_numpy(np.float64) <= 0.0).any(1) | negative
+    return wrong
+
+
+def outside_bars(frame: pd.DataFrame) -> tuple[Mask, Mask]:
+    """[T] bars with a price above the high or below the low; and, if there are so many on one side
+    that it is no accident but an adjusted close among prices that are not, [T] those apart."""
+    opened, high, low, close = (frame[name].to_numpy(np.float64) for name in PRICES)
+    positive = np.logical_and.reduce([each > 0.0 for each in (opened, high, low, close)])
+    slack = SLACK * np.abs(close)
+    below, above = positive & (close < low - slack), positive & (close > high + slack)
+    one_sided = min(below.sum(), above.sum()) <= 0.05 * max(below.sum(), above.sum())
+    many = (below | above).sum() > MIXED * positive.sum()
+    others = positive & ((high < low - slack) | (opened > high + slack) | (opened < low - slack))
+    if one_sided and many:
+        return others, below | above
+    return others | below | above, np.zeros(len(frame), np.bool_)

@@ -1,0 +1,138 @@
+"""What is wrong with a series and can be mended, row by row in a log; what cannot is set aside.
+
+Published values are never overwritten: a log lies beside them, is applied when they are read, and
+undone by deleting it, or lines of it. A bar that is wrong, while nothing tells how it was, is
+quarantined: it is as if it were not there. A portfolio's market has a mask for that, which says
+that the asset did not trade; no price is made up. A true move is never touched, however large.
+"""
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from drltrade.data.bars import PRICES, SLACK
+from drltrade.data.dividends import corrected
+from drltrade.data.layout import Adjustment
+from drltrade.data.quality.moves import bad_ticks
+from drltrade.data.quality.values import missing, not_positive, outside_bars
+from drltrade.data.scale import rescaled
+from drltrade.errors import DataError
+
+LOG = ("time", "column", "before", "after", "kind", "why")
+"""Columns of a log of repairs. Its kinds: scale, dividend, adjustment, quarantine."""
+WHOLE = "*"
+"""The column of a log's line that sets a whole bar aside."""
+_ROUNDING = 0.05
+"""How far a rescaled price may lie outside its bar, for it had few digits left."""
+
+
+def repairs(frame: pd.DataFrame, symbol: str, adjustment: Adjustment) -> pd.DataFrame:
+    """The log that mends a series.
+
+    Args:
+        frame: as published [T], by ascending labels: open, high, low, close, volume, and perhaps
+            "adjusted close", dividend and split.
+        symbol: its name, whose suffix tells of exchanges that quote in hundredths.
+        adjustment: what the prices are adjusted for.
+
+    Returns:
+        A frame with the columns of `LOG`, a line for each value that is to be changed and for each
+        bar that is to be set aside; by time.
+    """
+    lines: list[pd.DataFrame] = []
+    mended = frame.copy()
+    for each in rescaled(frame, symbol, raw=adjustment == "raw"):
+        mended.loc[each.mask, each.column] *= each.factor
+        lines.append(_lines(frame, mended, each.column, each.mask, "scale", each.why))
+    lines += _within_bars(frame, mended)
+    dividends = None if adjustment == "full" else corrected(mended, raw=adjustment == "raw")
+    if dividends is not None:
+        for column, kind, why in (
+            ("dividend", "dividend", "its size is refuted by the adjusted close or the ex-date"),
+            ("adjusted close", "adjustment", "does not follow from the close and the dividends"),
+        ):
+            changed = ~_same(dividends[column], mended[column])
+            mended[column] = dividends[column]
+            lines.append(_lines(frame, mended, column, changed, kind, why))
+    for wrong, why in _impossible(mended):
+        aside = pd.DataFrame({"time": frame.index[wrong], "column": WHOLE})
+        lines.append(aside.assign(before=np.nan, after=np.nan, kind="quarantine", why=why))
+    log = pd.concat(lines) if lines else pd.DataFrame(columns=list(LOG))
+    # Of a value that was mended twice the last line tells where it has come to.
+    log = log.drop_duplicates(["time", "column"], keep="last").sort_values(["time", "column"])
+    return log.reset_index(drop=True)[list(LOG)]
+
+
+def mended(frame: pd.DataFrame, log: pd.DataFrame, where: str) -> pd.DataFrame:
+    """A series with its log applied, and without what was set aside.
+
+    Raises:
+        DataError: a value is no more the one that was mended: names time and column.
+    """
+    result = frame.copy()
+    for column, lines in log.groupby("column", sort=False):
+        rows = frame.index.get_indexer(pd.DatetimeIndex(lines["time"]))
+        if column == WHOLE:
+            continue
+        known = (rows >= 0) & (column in frame)
+        if known.all():
+            known = _same(frame[column].iloc[rows], lines["before"])
+        if not known.all():
+            i = int(np.argmin(known))
+            raise DataError(
+                f"{where}, {lines['time'].iloc[i]}: {column} is not {lines['before'].iloc[i]:.10g} "
+                "any more, as when it was repaired; undo the repairs, and check again"
+            )
+        values = result[column].to_numpy(np.float64, copy=True)
+        values[rows] = lines["after"].to_numpy(np.float64)
+        result[column] = values
+    aside = pd.DatetimeIndex(log.loc[log["column"] == WHOLE, "time"])
+    return result[~result.index.isin(aside)]
+
+
+def _lines(
+    frame: pd.DataFrame, mended: pd.DataFrame, column: str, mask: NDArray[np.bool_], kind: str,
+    why: str,
+) -> pd.DataFrame:  # fmt: skip
+    before, after = frame.loc[mask, column], mended.loc[mask, column]
+    return pd.DataFrame(
+        {"time": frame.index[mask], "column": column, "before": before.to_numpy(),
+         "after": after.to_numpy(), "kind": kind, "why": why}
+    )  # fmt: skip
+
+
+def _same(one: pd.Series, other: pd.Series) -> NDArray[np.bool_]:
+    same: NDArray[np.bool_] = np.isclose(
+        one.to_numpy(np.float64), other.to_numpy(np.float64), rtol=1e-9, atol=0.0, equal_nan=True
+    )
+    return same
+
+
+def _within_bars(frame: pd.DataFrame, mended: pd.DataFrame) -> list[pd.DataFrame]:
+    """Highs and lows that rescaling has put just inside their bar, moved to its edge."""
+    lines = []
+    prices = mended[list(PRICES)]
+    for column, edge in (("high", prices.max(axis=1)), ("low", prices.min(axis=1))):
+        touched = ~_same(frame[column], mended[column])
+        ratio = (edge / mended[column]).to_numpy()
+        inside = touched & (np.abs(ratio - 1.0) > SLACK) & (np.abs(ratio - 1.0) < _ROUNDING)
+        if inside.any():
+            mended.loc[inside, column] = edge[inside]
+            why = "rescaled, from few digits; at the edge of its bar"
+            lines.append(_lines(frame, mended, column, inside, "scale", why))
+    return lines
+
+
+def _impossible(frame: pd.DataFrame) -> list[tuple[NDArray[np.bool_], str]]:
+    """Bars that cannot have been, and nothing says how they were."""
+    absent, zero = missing(frame), not_positive(frame)
+    outside, _ = outside_bars(frame)
+    tick = np.zeros(len(frame), np.bool_)
+    sound = ~(absent | zero | outside)
+    tick[sound] = bad_ticks(frame[sound])
+    return [
+        (absent, "a value is missing"),
+        (zero, "a price of 0 or below, or a volume below"),
+        (outside, "a price outside its bar"),
+        (tick, "a close after which prices are back where they were"),
+    ]

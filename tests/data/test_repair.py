@@ -1,0 +1,180 @@
+"""Repairs: what is told by the data is mended, what is not is set aside, what is true stays."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from quiet_bars import quiet_bars
+
+from drltrade.data.adjust import adjusted
+from drltrade.data.bars import PRICES
+from drltrade.data.repair import mended, repairs
+from drltrade.errors import DataError
+
+
+def scaled(bars, rows, factor, volume=1.0):
+    changed = bars.copy()
+    changed.loc[changed.index[rows], [*PRICES]] *= factor
+    changed.loc[changed.index[rows], "volume"] *= volume
+    return changed
+
+
+def put(bars, row, **values):
+    changed = bars.copy()
+    for name, value in values.items():
+        changed.loc[changed.index[row], name.replace("_", " ")] = value
+    return changed
+
+
+def with_actions(bars, dividends=(), splits=()):
+    """Split-adjusted bars as vendors give them: an adjusted close, dividends, splits."""
+    frame = bars.assign(dividend=0.0, split=1.0)
+    for row, amount in dividends:
+        frame = put(frame, row, dividend=amount)
+    actions = frame[["dividend", "split"]]
+    full = adjusted(bars, actions, reinvested="previous close")
+    frame["adjusted close"] = full["close"]
+    for row, shares in splits:
+        frame = put(frame, row, split=shares)
+    return frame
+
+
+PAID = ((20, 0.8), (50, 0.9), (80, 0.85), (110, 0.9))
+
+
+@pytest.fixture
+def sound():
+    return with_actions(quiet_bars(), PAID, splits=[(70, 4.0)])
+
+
+def check(bad, good, symbol="A", adjustment="split", aside=()):
+    """Repaired, the bad series is the good one, without the bars set aside; undone, it is bad."""
+    log = repairs(bad, symbol, adjustment)
+    right = good.drop(good.index[list(aside)])
+    pd.testing.assert_frame_equal(mended(bad, log, "x"), right, rtol=1e-9)
+    return log
+
+
+def test_sound_series_are_left_alone(sound):
+    assert repairs(sound, "A", "split").empty
+    assert repairs(quiet_bars(), "A", "full").empty
+
+
+@pytest.mark.parametrize("rows", [slice(0, 70), slice(0, 66), slice(40, 50), slice(64, 65)])
+def test_prices_that_are_not_adjusted_for_a_split(sound, rows):
+    bad = scaled(sound, rows, 4.0, 0.25)
+    bad.loc[bad.index[rows], "adjusted close"] *= 4.0
+    log = check(bad, sound)
+    assert set(log["kind"]) == {"scale"}
+    assert log["why"].iloc[0] == "not adjusted for the split 4 of 2015-04-13"
+
+
+@pytest.mark.parametrize("factor", [100.0, 0.01])
+@pytest.mark.parametrize("rows", [slice(30, 31), slice(30, 45), slice(0, 9), slice(111, None)])
+def test_prices_in_another_unit(factor, rows):
+    good = quiet_bars()
+    log = check(scaled(good, rows, factor), good, adjustment="full")
+    assert set(log["column"]) == {*PRICES}
+
+
+def test_an_exchange_that_quotes_in_hundredths_settles_which_unit_is_wrong():
+    pence = quiet_bars()
+    mostly_pounds = scaled(pence, slice(0, 100), 0.01)
+    check(mostly_pounds, pence, "ABC.L", "full")
+    check(mostly_pounds, scaled(pence, slice(0, None), 0.01), "ABC", "full")
+
+
+def test_single_prices_in_another_unit():
+    good = quiet_bars()
+    log = check(put(good, 60, close=good["close"].iloc[60] / 100), good, adjustment="full")
+    assert log[["column", "kind"]].to_numpy().tolist() == [["close", "scale"]]
+    rounded = put(good, 60, low=round(good["low"].iloc[60] / 100, 2))
+    low = mended(rounded, repairs(rounded, "A", "full"), "x")["low"].iloc[60]
+    assert low == pytest.approx(good["low"].iloc[60], rel=0.01)
+
+
+def test_dividends_in_another_unit_than_the_adjusted_close(sound):
+    log = check(sound.assign(dividend=sound["dividend"] * 100), sound)
+    assert set(log["column"]) == {"dividend"}
+
+
+def test_dividends_larger_than_their_price(sound):
+    bad = sound.assign(dividend=sound["dividend"] * 200)
+    for row, paid in PAID:  # and the close adjusted by them, so that it is negative
+        factor = 1 - 2 * paid * 100 / bad["close"].iloc[row - 1]
+        factor /= 1 - paid / bad["close"].iloc[row - 1]
+        bad.loc[bad.index[:row], "adjusted close"] *= factor
+    mended_ = mended(bad, repairs(bad, "A", "split"), "x")
+    np.testing.assert_allclose(mended_["dividend"], sound["dividend"] * 2, rtol=1e-9)
+    assert (mended_["adjusted close"] > 0).all()
+
+
+def test_a_dividend_a_hundred_times_too_small(sound):
+    """The adjusted close repeats the fault; the fall of the price and the others refute it."""
+    true_fall = sound[[*PRICES, "volume"]].copy()
+    for name in PRICES:
+        true_fall.loc[true_fall.index[50:], name] *= 1 - 0.06
+    good = with_actions(true_fall, [(20, 6.0), (50, 6.0), (80, 6.0), (110, 6.0)])
+    bad = with_actions(true_fall, [(20, 6.0), (50, 0.06), (80, 6.0), (110, 6.0)])
+    check(bad, good)
+    tiny_without_a_fall = with_actions(
+        sound[[*PRICES, "volume"]], [(20, 6.0), (50, 0.06), (80, 6.0), (110, 6.0)]
+    )
+    assert repairs(tiny_without_a_fall, "A", "split").empty
+
+
+def test_an_adjusted_close_that_is_not_adjusted_for_a_dividend(sound):
+    bad = sound.copy()
+    bad.loc[bad.index[:50], "adjusted close"] /= 1 - 0.9 / bad["close"].iloc[49]
+    log = check(bad, sound)
+    assert set(log["kind"]) == {"adjustment"}
+    assert len(log) == 50
+
+
+def test_a_dividend_recorded_twice(sound):
+    true_fall = sound.copy()
+    for name in PRICES:  # the price falls on the true date by what was paid
+        true_fall.loc[true_fall.index[50:], name] -= 0.9
+    paid = true_fall["dividend"]
+    good = with_actions(true_fall[[*PRICES, "volume"]],
+                        [(row, paid.iloc[row]) for row, _ in PAID])  # fmt: skip
+    twice = with_actions(good[[*PRICES, "volume"]], [*PAID, (48, 0.9)])
+    log = check(twice, good)
+    assert log.loc[log["column"] == "dividend", "before"].tolist() == [0.9]
+
+
+def test_true_moves_stay():
+    crash = scaled(quiet_bars(), slice(60, None), 0.42, 9.0)
+    leap = scaled(quiet_bars(), slice(60, None), 2.16, 9.0)
+    halved = scaled(quiet_bars(), slice(60, None), 0.5, 9.0)
+    for moved in (crash, leap, halved):
+        assert repairs(moved, "A", "full").empty
+
+
+def test_what_nothing_tells_how_to_mend_is_set_aside():
+    good = quiet_bars()
+    bad = put(good, 20, open=np.nan)
+    bad = put(bad, 40, high=bad["low"].iloc[40] * 0.9)
+    bad = put(bad, 60, close=50.0, low=49.0)
+    bad = put(bad, 80, open=0.0)
+    log = check(bad, good, adjustment="full", aside=(20, 40, 60, 80))
+    assert set(log["kind"]) == {"quarantine"}
+    assert log["why"].tolist() == [
+        "a value is missing", "a price outside its bar",
+        "a close after which prices are back where they were",
+        "a price of 0 or below, or a volume below",
+    ]  # fmt: skip
+
+
+def test_a_close_adjusted_beside_prices_that_are_not_is_no_reason_to_set_all_aside():
+    mixed = quiet_bars()
+    mixed["close"] *= np.repeat([0.90, 0.93, 0.96, 0.99, 1.0], 24)
+    assert repairs(mixed, "A", "split").empty
+
+
+def test_a_log_that_does_not_fit_is_refused():
+    bad = scaled(quiet_bars(), slice(30, 31), 100.0)
+    log = repairs(bad, "A", "full")
+    with pytest.raises(DataError, match=r"x, 2015-02-16 00:00:00: close is not .* any more"):
+        mended(quiet_bars(), log, "x")
+    with pytest.raises(DataError, match="undo the repairs, and check again"):
+        mended(bad.drop(bad.index[30]), log, "x")
