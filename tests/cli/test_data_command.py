@@ -73,3 +73,28 @@ def test_a_file_is_imported_listed_and_loaded(command, tmp_path):
     assert (code, "one of them" in err) == (2, True)
     code, _, err = command("data", "import", "coins.csv", *told, "--column", "x")
     assert (code, "write OURS=THEIRS" in err) == (2, True)
+
+
+def test_stored_data_is_repaired_and_repairs_are_undone(command, tmp_path):
+    lines = ["date,open,high,low,close,volume"]
+    lines += [f"2024-03-{day:02d},10,11,9,10.5,1000" for day in range(1, 20)]
+    lines[8] = lines[8].replace(",11,", ",8,")
+    (tmp_path / "A.csv").write_text("\n".join(lines))
+    code, _, err = command("data", "check", "A.csv", "--repair")
+    assert (code, "repairs are of data sets in the store" in err) == (2, True)
+    told = ("--zone", "UTC", "--adjustment", "full", "--name", "faulty")
+    code, out, err = command("data", "import", "A.csv", *told)
+    assert (code, "high_low" in out) == (0, True)
+    assert "1 errors: what cannot be true is refused when faulty/1d is loaded; drltrade data" in err
+    assert command("data", "show", "faulty")[0] == 1
+    code, out, err = command("data", "check", "faulty", "--repair")
+    assert (code, "A: 1 bars (quarantine, from 2024-03-08): a price outside its bar" in err) == (
+        0, True,
+    )  # fmt: skip
+    assert "18 bars of 1 symbols: nothing found" in " ".join(out.split())
+    code, out, _ = command("data", "show", "faulty", "--json")
+    assert (code, json.loads(out)[0]["quarantined"]) == (0, 1)
+    code, _, err = command("data", "check", "faulty", "--undo")
+    assert (code, "repairs of 1 symbols undone" in err) == (1, True)
+    assert command("data", "check", "faulty", "--undo", "--repair")[0] == 2
+    assert "nothing to repair" not in command("data", "check", "faulty", "--repair")[2]

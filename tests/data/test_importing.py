@@ -9,6 +9,7 @@ from drltrade.data.importing import import_prices
 from drltrade.data.layout import Layout
 from drltrade.data.stored import local_store
 from drltrade.errors import ConfigError, DataError
+from drltrade.market.tensors import Market
 
 HEADER = "date,open,high,low,close,volume"
 NEW_YORK = Layout(zone="America/New_York", adjustment="full")
@@ -141,3 +142,55 @@ def test_folders_that_are_refused_store_nothing(put, texts, how, error, message)
     with pytest.raises(error, match=message):
         put("f", texts, **how)
     assert local_store().datasets() == []
+
+
+def test_repairs_are_applied_when_loaded_and_taken_back(put):
+    many = days(*range(1, 20), scale=50.0)
+    bad = many.replace("05,250.0,252.0", "05,250.0,1.0")
+    pence = bad.replace("2020-01-09,450.0,452.0,450.0,451.0", "2020-01-09,4.5,4.52,4.5,4.51")
+    stored = put("A.csv", {"A.csv": pence}).stored
+    published, _ = stored.store.read("A", "1d", "A")
+    with pytest.raises(DataError, match=r"high = 1 is below open = 250"):
+        load_bars("A")
+    before = stored.store.sidecar("A", "1d", "A")
+    logs = stored.repair()
+    assert logs["A"]["kind"].tolist() == ["quarantine", *["scale"] * 4]
+    bars = load_bars("A")
+    assert list(bars.quarantined["A"]) == [pd.Timestamp("2020-01-05")]
+    assert len(bars.frame("A")) == 18
+    np.testing.assert_allclose(bars.frame("A").loc["2020-01-09", "close"], 451.0)
+    assert stored.store.sidecar("A", "1d", "A") == before
+    assert stored.undo() == 1
+    with pytest.raises(DataError, match=r"high = 1 is below open = 250"):
+        load_bars("A")
+    pd.testing.assert_frame_equal(stored.published()["A"], published)
+    stored.repair()
+    assert load_bars("A").sha256 == bars.sha256
+
+
+def test_single_lines_of_a_log_can_be_taken_back(put):
+    bad = days(*range(1, 20), scale=50.0).replace("05,250.0,252.0", "05,250.0,1.0")
+    stored = put("A.csv", {"A.csv": bad.replace("19,950.0,952.0", "19,950.0,2.0")}).stored
+    stored.repair()
+    log = stored.store.folder("A", "1d") / "repairs" / "A.csv"
+    lines = log.read_text().splitlines(keepends=True)
+    assert len(lines) == 3
+    log.write_text("".join(lines[:2]))
+    with pytest.raises(DataError, match="2020-01-19 00:00:00\\): high = 2 is below open"):
+        load_bars("A")
+    log.write_text("time\n")
+    with pytest.raises(DataError, match=r"A\.csv: is no log of repairs"):
+        load_bars("A")
+
+
+def test_what_was_set_aside_is_a_mask_in_a_portfolio(put):
+    sound = days(*range(1, 20), scale=50.0)
+    bad = sound.replace("05,250.0,252.0", "05,250.0,1.0")
+    put("two", {"two/A.csv": bad, "two/B.csv": sound}).stored.repair()
+    bars = load_bars("two")
+    frames = {symbol: bars.frame(symbol) for symbol in bars.symbols}
+    times = pd.DatetimeIndex(frames["B"].index)
+    market = Market.build(frames, times, np.zeros((19, 1), np.float32), ("x",), 252.0)
+    assert market.tradable[:, 1].all()
+    assert np.flatnonzero(~market.tradable[:, 0]).tolist() == [4]
+    assert market.close[4, 0] == market.close[3, 0]

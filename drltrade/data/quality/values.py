@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 from drltrade.data.bars import COLUMNS, PRICES, SLACK
 from drltrade.data.quality.finding import Finding, finding
 
+NO_ACCIDENT = 5
+"""So many at least."""
 Mask = NDArray[np.bool_]
 
 MIXED = 0.05
@@ -75,7 +77,7 @@ def outside_bars(frame: pd.DataFrame) -> tuple[Mask, Mask]:
     slack = SLACK * np.abs(close)
     below, above = positive & (close < low - slack), positive & (close > high + slack)
     one_sided = min(below.sum(), above.sum()) <= 0.05 * max(below.sum(), above.sum())
-    many = (below | above).sum() > MIXED * positive.sum()
+    many = (below | above).sum() > max(MIXED * positive.sum(), NO_ACCIDENT)
     others = positive & ((high < low - slack) | (opened > high + slack) | (opened < low - slack))
     if one_sided and many:
         return others, below | above

@@ -14,7 +14,7 @@ AROUND = 40
 SWAPPED = 20.0
 """Least price at which volumes in units are told from those in currency."""
 SWAPS, SWAPPED_SHARE = 10, 0.01
-"""So many at least, and this share of bars: single ones are days on which a share joins an index."""
+"""So many at least, and this share of bars: single ones are days on which one joins an index."""
 CLOSE_TO = 2.5
 """Times: how near a volume is to its neighbours' when it is taken in the other unit."""
 
@@ -56,4 +56,5 @@ def _change(logs: pd.Series, middle: str) -> NDArray[np.float64]:
     """[T] from the `AROUND` volumes up to each to those after it."""
     before = getattr(logs.rolling(AROUND), middle)()
     after = before.shift(-AROUND)
-    return np.nan_to_num(np.abs((after - before).to_numpy(np.float64)))
+    change: NDArray[np.float64] = np.abs((after - before).to_numpy(np.float64))
+    return np.nan_to_num(change)
