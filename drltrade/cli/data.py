@@ -1,7 +1,7 @@
 """`drltrade data`: what prices there are, what is in them, what is wrong with them."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -125,7 +125,8 @@ def import_data(
         "adjustment": adjustment or _asked("adjustment", "raw"),
         "label": label or _asked("label", "close"),
         "date_order": date_order, "time_unit": time_unit,
-        "columns": _pairs(columns or ()), "separator": separator, "decimal": decimal,
+        "columns": _pairs(columns or (), "--column", "volume='Volume BTC'"),
+        "separator": separator, "decimal": decimal,
         "thousands": thousands, "price_unit": price_unit, "volume_unit": volume_unit,
     }  # fmt: skip
     layout = parse(Layout, stated, "layout")
@@ -146,6 +147,70 @@ def import_data(
         )
 
 
+@data.command("fetch")
+def fetch_data(
+    source: Annotated[str, typer.Argument(help="yahoo, crypto, or one that a package adds.")],
+    symbols: Annotated[list[str], typer.Argument(help="As the source calls them.")],
+    start: Annotated[str, typer.Option(help="First date: 2010-01-01.")],
+    end: Annotated[str | None, typer.Option(help="Last date (default: today).")] = None,
+    frequency: Annotated[str, typer.Option(help="1m, 1h, 1d ...")] = "1d",
+    name: Annotated[str | None, typer.Option(help="Of the data set (default: the source).")] = None,
+    options: Annotated[
+        list[str] | None,
+        typer.Option("--option", metavar="KEY=VALUE", help="For the source: exchange=kraken."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Fetch prices into the local store. Run it again to go on, or to add what is new.
+
+    Exit code 1: a symbol failed; what the others brought is kept.
+    """
+    from drltrade.data.fetching import fetch_into
+    from drltrade.data.sources import open_source
+    from drltrade.data.stored import local_store
+
+    chosen = _pairs(options or (), "--option", "exchange=kraken")
+    opened = open_source(source, chosen)
+    dataset = name or chosen.get("exchange") or source
+    origin = " ".join([source, *(f"{key}={value}" for key, value in chosen.items())])
+    outcomes = fetch_into(
+        local_store(), dataset, opened, symbols, frequency,
+        _date("start", start), None if end is None else _date("end", end), origin=origin,
+    )  # fmt: skip
+    rows = [
+        {
+            "symbol": each.symbol,
+            "new bars": each.bars,
+            "said": each.error or ("fetched anew: its past had changed" if each.replaced else ""),
+            "failed": each.error is not None,
+        }
+        for each in _watched(outcomes, len(symbols))
+    ]
+    show_table(f"{dataset}/{frequency}", rows, as_json)
+    if any(row["failed"] for row in rows):
+        raise typer.Exit(1)
+
+
+def _watched(outcomes: Iterable[Any], total: int) -> Iterable[Any]:
+    """With a progress bar, on a terminal."""
+    from rich.console import Console
+    from rich.progress import track
+
+    console = Console(stderr=True)
+    return track(outcomes, "Fetching", total, console=console, disable=not console.is_terminal)
+
+
+def _date(key: str, text: str) -> Any:
+    import pandas as pd
+
+    from drltrade.errors import ConfigError
+
+    try:
+        return pd.Timestamp(pd.to_datetime(text, format="%Y-%m-%d"))
+    except ValueError:
+        raise ConfigError(f"--{key} {text!r}: write a date as 2010-01-31") from None
+
+
 def _asked(key: str, default: str) -> str | None:
     """Ask for what is not stated, where there is someone to ask."""
     from drltrade.data.layout import Layout
@@ -156,13 +221,13 @@ def _asked(key: str, default: str) -> str | None:
     return answer
 
 
-def _pairs(columns: Sequence[str]) -> dict[str, str]:
+def _pairs(texts: Sequence[str], option: str, example: str) -> dict[str, str]:
     from drltrade.errors import ConfigError
 
-    for text in columns:
+    for text in texts:
         if "=" not in text:
-            raise ConfigError(f"--column {text!r}: write OURS=THEIRS, such as volume='Volume BTC'")
-    return dict(text.split("=", 1) for text in columns)
+            raise ConfigError(f"{option} {text!r}: write it as {example}")
+    return dict(text.split("=", 1) for text in texts)
 
 
 @data.command("check")

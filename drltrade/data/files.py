@@ -119,11 +119,11 @@ def _values(
             continue
         name = ours if ours in COLUMNS else str(columns[ours])
         read = numbers(table[columns[ours]], name, layout, rows, where)
-        if ours in (*PRICES, "adjusted close", "dividend"):
+        if ours in (*PRICES, "adjusted close", "dividend", "capital gain"):
             read = read * layout.price_unit
         elif ours == "volume":
             read = read * layout.volume_unit
-        if ours == "dividend":
+        if ours in ("dividend", "capital gain"):
             read = np.nan_to_num(read)
         elif ours == "split":
             read = np.where(np.isnan(read) | (read == 0.0), 1.0, read)
@@ -131,10 +131,15 @@ def _values(
     return values
 
 
-def labelled_by_end(frame: pd.DataFrame) -> pd.DataFrame:
-    """Bars of labels at which they open, relabelled by their END. Daily labels are sessions'."""
+def labelled_by_end(frame: pd.DataFrame, frequency: str | None = None) -> pd.DataFrame:
+    """Bars of labels at which they open, relabelled by their END. Daily labels are sessions'.
+
+    Args:
+        frame: by labels in any order.
+        frequency: of the bars; None: as the labels tell.
+    """
     times = _times(frame)
-    frequency = frequency_of(times.unique().sort_values())
+    frequency = frequency or frequency_of(times.unique().sort_values())
     if frequency == "1d":
         return frame
     if frequency == "1mo":

@@ -13,7 +13,7 @@ Adjustment = Literal["raw", "split", "full"]
 
 OURS = (
     "time", "open", "high", "low", "close", "volume",
-    "symbol", "adjusted close", "dividend", "split",
+    "symbol", "adjusted close", "dividend", "capital gain", "split",
 )  # fmt: skip
 """Names of the columns that a file can have."""
 

@@ -41,6 +41,10 @@ FORMAT = 1
 _ATTEMPTS = 20
 
 
+class PastChanged(DataError):
+    """Bars that a series has are no more what they were when it was written."""
+
+
 @dataclass(frozen=True)
 class About:
     """What a stored series says of itself."""
@@ -226,8 +230,9 @@ class Writer:
             How many bars were new.
 
         Raises:
-            DataError: a bar that is there has other values, as after a split or a correction:
-                names the label, the column, both values; and a column too many or too few.
+            PastChanged: a bar that is there has other values, as after a split or a correction:
+                names the label, the column, both values.
+            DataError: a column too many or too few.
         """
         if symbol in self._changes:
             self.flush()
@@ -283,7 +288,7 @@ class Writer:
             other = ~np.isclose(old, new, rtol=1e-9, atol=0.0, equal_nan=True)
             if other.any():
                 i = int(np.argmax(other))
-                raise DataError(
+                raise PastChanged(
                     f"{symbol} {both[i]}: {name} = {new[i]:.10g}, and was {old[i]:.10g} when it "
                     f"was fetched ({about.fetched}): its past has changed, as by a split or a "
                     "correction; fetch or import the series anew and replace it"

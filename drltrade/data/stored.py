@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from drltrade.atomic import write_many
@@ -132,8 +133,10 @@ class StoredSet:
         if not path.is_file():
             return pd.DataFrame(columns=list(LOG))
         try:
-            log = pd.read_csv(path, parse_dates=["time"], float_precision="round_trip")
-            return log[list(LOG)]
+            # Through text: pandas' own reading of numbers is off by one in the last place at times.
+            log = pd.read_csv(path, parse_dates=["time"], dtype={"before": object, "after": object})
+            numbers = {name: log[name].astype(np.float64) for name in ("before", "after")}
+            return log.assign(**numbers)[list(LOG)]
         except (ValueError, KeyError) as error:
             raise DataError(f"{path}: is no log of repairs ({error})") from None
 

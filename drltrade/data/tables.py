@@ -19,6 +19,7 @@ OTHER_COLUMNS = {
     "symbol": ("symbol", "ticker"),
     "adjusted close": ("adj close", "adj_close", "adjclose", "adjusted close"),
     "dividend": ("dividend", "dividends", "ex-dividend", "ex_dividend"),
+    "capital gain": ("capital gain", "capital gains", "capital_gains"),
     "split": ("split", "splits", "stock splits", "stock_splits", "split ratio", "split_ratio"),
 }
 """What columns that need not be there are called in files, by our name."""

@@ -1,6 +1,12 @@
 """`drltrade data`: what there is, what is in it, what is wrong with it."""
 
 import json
+from importlib.metadata import EntryPoint
+
+import pandas as pd
+
+from drltrade.data import sources
+from drltrade.data.sources import Fetched, NoData
 
 
 def test_data_is_listed_and_shown(command):
@@ -72,7 +78,7 @@ def test_a_file_is_imported_listed_and_loaded(command, tmp_path):
     code, _, err = command("data", "import", "coins.csv", *told, "--append", "--replace")
     assert (code, "one of them" in err) == (2, True)
     code, _, err = command("data", "import", "coins.csv", *told, "--column", "x")
-    assert (code, "write OURS=THEIRS" in err) == (2, True)
+    assert (code, "--column 'x': write it as volume=" in err) == (2, True)
 
 
 def test_stored_data_is_repaired_and_repairs_are_undone(command, tmp_path):
@@ -98,3 +104,31 @@ def test_stored_data_is_repaired_and_repairs_are_undone(command, tmp_path):
     assert (code, "repairs of 1 symbols undone" in err) == (1, True)
     assert command("data", "check", "faulty", "--undo", "--repair")[0] == 2
     assert "nothing to repair" not in command("data", "check", "faulty", "--repair")[2]
+
+
+def test_fetching_says_what_became_of_each_symbol(command, monkeypatch):
+    class Mine:
+        def __init__(self, scale="1"):
+            self.scale = float(scale)
+
+        def fetch(self, symbol, frequency, start, end):
+            if symbol == "GONE":
+                raise NoData("GONE: there is no such symbol")
+            days = pd.bdate_range(start, end, name="time")
+            columns = dict.fromkeys(("open", "high", "low", "close", "volume"), self.scale)
+            yield Fetched(pd.DataFrame(columns, days), "UTC", "full")
+
+    entry = EntryPoint("mine", "nowhere:Mine", "drltrade.sources")
+    monkeypatch.setattr(EntryPoint, "load", lambda _: Mine)
+    monkeypatch.setattr(sources, "entry_points", lambda group: [entry])
+    asked = ("data", "fetch", "mine", "A", "GONE", "--option", "scale=2.5", "--end", "2024-01-31")
+    code, out, _ = command(*asked, "--start", "2024-01-01", "--json")
+    rows = json.loads(out)
+    assert code == 1
+    assert rows[0] == {"symbol": "A", "new bars": 23, "said": "", "failed": False}
+    assert rows[1]["said"] == "GONE: there is no such symbol"
+    assert json.loads(command("data", "show", "mine", "--json")[1])[0]["last close"] == "2.5"
+    code, _, err = command(*asked, "--start", "1.1.2024")
+    assert (code, "--start '1.1.2024': write a date as 2010-01-31" in err) == (2, True)
+    code, _, err = command("data", "fetch", "theirs", "A", "--start", "2024-01-01")
+    assert (code, "source 'theirs' is unknown (there are crypto, mine, yahoo)" in err) == (2, True)
