@@ -22,7 +22,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import quote, unquote
 
 import numpy as np
@@ -341,7 +341,10 @@ def _parquet(frame: pd.DataFrame) -> bytes:
     columns = {"time": pa.array(pd.DatetimeIndex(frame.index).as_unit("us").to_numpy())}
     columns |= {name: pa.array(frame[name].to_numpy(np.float64)) for name in frame.columns}
     buffer = io.BytesIO()
-    pq.write_table(pa.table(columns), buffer, compression="zstd", row_group_size=ROW_GROUP)
+    pq.write_table(
+        pa.table(columns), buffer, compression="zstd", row_group_size=ROW_GROUP,
+        write_page_checksum=True,
+    )  # fmt: skip
     return buffer.getvalue()
 
 
@@ -349,28 +352,43 @@ def _read(
     folder: Path, segment: Segment,
     start: pd.Timestamp | None = None, end: pd.Timestamp | None = None,
 ) -> pd.DataFrame:  # fmt: skip
-    """The bars of a file; of a span only the groups of rows that it touches are read."""
+    """The bars of a file; of a span only the groups of rows that it touches are read.
+
+    A whole file is compared with its sha256, and of a span the checksums of its pages.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     path = folder / segment.file
-    content = path.read_bytes()
-    if hashlib.sha256(content).hexdigest() != segment.sha256:
-        raise DataError(f"{path}: is damaged: its sha256 is not the one of its sidecar")
-    file = pq.ParquetFile(pa.BufferReader(content))
-    groups = []
-    for number in range(file.num_row_groups):
-        span = file.metadata.row_group(number).column(0).statistics
-        after = start is not None and pd.Timestamp(span.max) < start
-        before = end is not None and pd.Timestamp(span.min) > end
-        if not (after or before):
-            groups.append(number)
-    table = file.read_row_groups(groups, use_threads=False)
+    try:
+        if start is None and end is None:
+            content = path.read_bytes()
+            if hashlib.sha256(content).hexdigest() != segment.sha256:
+                raise DataError(f"{path}: is damaged: its sha256 is not the one of its sidecar")
+            return _frame(pq.ParquetFile(pa.BufferReader(content)).read(use_threads=False))
+        file = pq.ParquetFile(path, memory_map=True, page_checksum_verification=True)
+        touched = [
+            number for number in range(file.num_row_groups)
+            if _touches(file.metadata.row_group(number).column(0).statistics, start, end)
+        ]  # fmt: skip
+        frame = _frame(file.read_row_groups(touched, use_threads=False))
+    except (pa.ArrowInvalid, pa.ArrowIOError) as error:
+        if isinstance(error, FileNotFoundError):
+            raise
+        raise DataError(f"{path}: is damaged: {error}") from None
+    first = 0 if start is None else frame.index.searchsorted(start, "left")
+    last = len(frame) if end is None else frame.index.searchsorted(end, "right")
+    return frame.iloc[first:last]
+
+
+def _touches(
+    span: Any, start: pd.Timestamp | None, end: pd.Timestamp | None
+) -> bool:  # the statistics of a column of times
+    return (start is None or span.max >= start) and (end is None or span.min <= end)
+
+
+def _frame(table: Any) -> pd.DataFrame:
+    """A pyarrow table as bars."""
     columns = {name: table[name].to_numpy() for name in table.column_names}
     times = pd.DatetimeIndex(columns.pop("time"), name="time")
-    frame = pd.DataFrame(columns, index=times, copy=False)
-    if start is None and end is None:
-        return frame
-    first = 0 if start is None else times.searchsorted(start, "left")
-    last = len(times) if end is None else times.searchsorted(end, "right")
-    return frame.iloc[first:last]
+    return pd.DataFrame(columns, index=times, copy=False)

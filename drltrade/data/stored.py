@@ -142,6 +142,8 @@ class StoredSet:
 
     def _repaired(self, symbol: str) -> pd.DataFrame:
         frame, _ = self.store.read(self.dataset, self.frequency, symbol)
+        if not self._log(symbol).is_file():
+            return frame
         return mended(frame, self._read_log(symbol), f"{self.name} (symbol {symbol})")
 
     def _forget(self, symbols: Sequence[str]) -> int:

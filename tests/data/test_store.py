@@ -9,7 +9,7 @@ import threading
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from restless_writer import ABOUT, FIRST, SYMBOLS, bars, write_forever
 
@@ -84,6 +84,7 @@ def test_a_long_tail_is_merged_with_its_base(store):
     pd.testing.assert_frame_equal(store.read("set", "1h", "A")[0], bars(5800), check_freq=False)
 
 
+@settings(deadline=None, max_examples=40)
 @given(
     first=st.integers(1, 3 * ROW_GROUP),
     more=st.lists(st.integers(0, 900), max_size=3),
@@ -142,8 +143,9 @@ def test_damage_is_named(store):
     content = bytearray(path.read_bytes())
     content[60] ^= 1
     path.write_bytes(content)
-    with pytest.raises(DataError, match=r"A@1.parquet: is damaged"):
-        store.read("set", "1h", "A")
+    for span in ((), (pd.Timestamp("2020-01-01"), pd.Timestamp("2020-01-02"))):
+        with pytest.raises(DataError, match=r"A@1.parquet: is damaged"):
+            store.read("set", "1h", "A", *span)
     path.with_name("A.json").write_text("{}")
     with pytest.raises(DataError, match=r"A.json: is no sidecar"):
         store.read("set", "1h", "A")

@@ -77,6 +77,8 @@ def of_hours(symbol: str, frame: pd.DataFrame) -> Iterator[Finding]:
     So they do where labels change their zone, or are of a zone without the exchange's summer time.
     """
     times = pd.DatetimeIndex(frame.index)
+    if times.is_normalized:
+        return
     days = pd.Series(times, times.normalize()).groupby(level=0)
     first, last, count = days.min(), days.max(), days.size()
     if count.median() < 2:
