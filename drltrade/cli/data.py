@@ -18,6 +18,9 @@ Calendar = Annotated[
         help="Look for missing sessions of an exchange, by its code: XNYS, XLON, 24/7 ..."
     ),
 ]
+Report = Annotated[
+    Path | None, typer.Option(help="Draw the series, and what is found, on an HTML page.")
+]
 Zone = Annotated[str | None, typer.Option(help="Zone of the times: America/New_York, UTC ...")]
 Label = Annotated[str | None, typer.Option(help="Which end of its bar a time is: open or close.")]
 Adjustment = Annotated[
@@ -62,7 +65,7 @@ def list_data(as_json: Json = False) -> None:
 
 
 @data.command("show")
-def show_data(name: Name, as_json: Json = False) -> None:
+def show_data(name: Name, report: Report = None, as_json: Json = False) -> None:
     """Load a data set or file, check it, and say what is in it."""
     from drltrade.data.catalog import load_bars
 
@@ -84,6 +87,13 @@ def show_data(name: Name, as_json: Json = False) -> None:
     zone = bars.zone or "not stated"
     about = f"{bars.source} | {bars.frequency} | adjustment: {bars.adjustment} | zone: {zone}"
     show_table(f"{about}\nsha256 {bars.sha256}", rows, as_json)
+    if report is not None:
+        from drltrade.report.prices import write_prices_report
+
+        frames = {symbol: bars.frame(symbol) for symbol in bars.symbols}
+        facts = [*about.split(" | "), f"{len(bars.symbols)} symbols"]
+        write_prices_report(report, title=name, facts=facts, frames=frames)
+        typer.echo(f"report: {report}", err=True)
 
 
 @data.command("import")
@@ -240,6 +250,7 @@ def check_data(
         typer.Option("--repair", help="Mend what can be mended, and set aside what cannot."),
     ] = False,
     undo: Annotated[bool, typer.Option("--undo", help="Take repairs back.")] = False,
+    report: Report = None,
     as_json: Json = False,
 ) -> None:
     """Look for what is wrong with prices. Exit code 1: there are errors.
@@ -266,7 +277,7 @@ def check_data(
     prices = published(name, parse(Layout, {"zone": zone}, "layout"))
     bars = sum(map(len, prices.frames.values()))
     about = f"{name}: {bars:,} bars of {len(prices.frames)} symbols"
-    if _report(about, prices.frames, calendar, prices.adjustment, as_json):
+    if _report(about, prices.frames, calendar, prices.adjustment, as_json, report):
         raise typer.Exit(1)
 
 
@@ -286,10 +297,14 @@ def _mend(stored: Any) -> None:
         typer.echo(f"{stored.name}: nothing to repair", err=True)
 
 
-def _report(about: str, frames: Any, calendar: str | None, adjustment: Any, as_json: bool) -> int:
-    """Print what is wrong with prices; how many errors there are."""
+def _report(
+    about: str, frames: Any, calendar: str | None, adjustment: Any, as_json: bool,
+    report: Path | None = None,
+) -> int:  # fmt: skip
+    """Print what is wrong with prices, and draw it if asked to; how many errors there are."""
     from drltrade.data.quality import check
 
+    findings = check(frames, calendar, adjustment)
     rows: list[dict[str, Any]] = [
         {
             "severity": found.severity,
@@ -299,12 +314,19 @@ def _report(about: str, frames: Any, calendar: str | None, adjustment: Any, as_j
             "bars": len(found.times),
             "found": found.text,
         }
-        for found in check(frames, calendar, adjustment)
+        for found in findings
     ]
     if rows or as_json:
         show_table(about, rows, as_json)
     else:
         typer.echo(f"{about}: nothing found")
+    if report is not None:
+        from drltrade.report.prices import write_prices_report
+
+        facts = [about, f"calendar: {calendar or 'not looked at'}"]
+        title = about.split(":")[0]
+        write_prices_report(report, title=title, facts=facts, frames=frames, findings=findings)
+        typer.echo(f"report: {report}", err=True)
     return sum(row["severity"] == "error" for row in rows)
 
 

@@ -22,6 +22,7 @@ from drltrade.report.style import (
     faded,
     label,
     laid_out,
+    log_ticks,
 )
 from drltrade.report.summary import Entry
 
@@ -77,7 +78,7 @@ def equity_figure(
         highest = max(highest, float(np.nanmax(growth)))
     laid_out(figure, 480)
     lowest = max(lowest, LOWEST_EQUITY)
-    ticks = _log_ticks(lowest, highest)
+    ticks = log_ticks(lowest, highest)
     figure.update_yaxes(
         type="log",
         range=[np.log10(lowest) - 0.02, np.log10(highest) + 0.02],
@@ -278,19 +279,3 @@ def _series_name(entry: Entry) -> str:
     if entry.kind == "agent":
         return f"{name} (median of {count})"
     return f"{name} ({count} runs, 5-95%)"
-
-
-def _log_ticks(low: float, high: float) -> list[float]:
-    """Round values across [low, high], dense enough to read and few enough to fit."""
-    decades = range(int(np.floor(np.log10(low))), int(np.ceil(np.log10(high))) + 1)
-    steps: tuple[float, ...] = (1,)
-    for most, denser in (
-        (1e4, (1, 2, 5)),
-        (30, (1, 1.5, 2, 3, 5, 7)),
-        (6, (1, 1.25, 1.5, 2, 2.5, 3, 4, 5, 6, 8)),
-        (1.6, (1, 1.1, 1.2, 1.3, 1.4, 1.5, 2, 3, 4, 5, 6, 7, 8, 9)),
-    ):
-        if high / low < most:
-            steps = denser
-    ticks = [float(f"{step * 10.0**decade:.6g}") for decade in decades for step in steps]
-    return [tick for tick in ticks if low / 1.1 <= tick <= high * 1.1]

@@ -109,3 +109,19 @@ def laid_out(figure: go.Figure, height: int) -> go.Figure:
     figure.update_xaxes(**axis, showline=True, ticks="outside", tickcolor="#CBD5E1", ticklen=4)
     figure.update_yaxes(**axis)
     return figure
+
+
+def log_ticks(low: float, high: float) -> list[float]:
+    """Round values across [low, high], dense enough to read and few enough to fit."""
+    decades = range(int(np.floor(np.log10(low))), int(np.ceil(np.log10(high))) + 1)
+    steps: tuple[float, ...] = (1,)
+    for most, denser in (
+        (1e4, (1, 2, 5)),
+        (30, (1, 1.5, 2, 3, 5, 7)),
+        (6, (1, 1.25, 1.5, 2, 2.5, 3, 4, 5, 6, 8)),
+        (1.6, (1, 1.1, 1.2, 1.3, 1.4, 1.5, 2, 3, 4, 5, 6, 7, 8, 9)),
+    ):
+        if high / low < most:
+            steps = denser
+    ticks = [float(f"{step * 10.0**decade:.6g}") for decade in decades for step in steps]
+    return [tick for tick in ticks if low / 1.1 <= tick <= high * 1.1]
