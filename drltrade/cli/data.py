@@ -245,6 +245,10 @@ def check_data(
     name: Name,
     calendar: Calendar = None,
     zone: Zone = None,
+    universe: Annotated[
+        Path | None,
+        typer.Option(help="Look for members without prices: a table of symbol, start and end."),
+    ] = None,
     repair: Annotated[
         bool,
         typer.Option("--repair", help="Mend what can be mended, and set aside what cannot."),
@@ -260,6 +264,7 @@ def check_data(
     """
     from drltrade.data.catalog import find_stored, published
     from drltrade.data.layout import Layout
+    from drltrade.data.universe import read_universe
     from drltrade.errors import ConfigError
     from drltrade.settings import parse
 
@@ -277,7 +282,8 @@ def check_data(
     prices = published(name, parse(Layout, {"zone": zone}, "layout"))
     bars = sum(map(len, prices.frames.values()))
     about = f"{name}: {bars:,} bars of {len(prices.frames)} symbols"
-    if _report(about, prices.frames, calendar, prices.adjustment, as_json, report):
+    members = None if universe is None else read_universe(universe)
+    if _report(about, prices.frames, calendar, prices.adjustment, as_json, report, members):
         raise typer.Exit(1)
 
 
@@ -299,12 +305,12 @@ def _mend(stored: Any) -> None:
 
 def _report(
     about: str, frames: Any, calendar: str | None, adjustment: Any, as_json: bool,
-    report: Path | None = None,
+    report: Path | None = None, universe: Any = None,
 ) -> int:  # fmt: skip
     """Print what is wrong with prices, and draw it if asked to; how many errors there are."""
     from drltrade.data.quality import check
 
-    findings = check(frames, calendar, adjustment)
+    findings = check(frames, calendar, adjustment, universe)
     rows: list[dict[str, Any]] = [
         {
             "severity": found.severity,

@@ -7,6 +7,7 @@ from typing import Any, Literal, get_args
 
 from pydantic import Field, field_serializer, field_validator, model_validator
 
+from drltrade.data.universe import series_of
 from drltrade.errors import ConfigError
 from drltrade.features.table import parse_feature
 from drltrade.market.costs import MOST_LEVERAGE, Bracket, Costs, Margin, market_rules
@@ -242,6 +243,11 @@ class PortfolioConfig(MarketConfig):
         default_factory=lambda fields: DEFAULT_SYMBOLS if fields.get("data") == "us5" else None,
         description="which of the data's symbols; default: all (of us5: all but FB)",
     )
+    universe: str | None = Field(
+        None,
+        description="a table of symbol, start and end: who is a member when; a symbol is an asset "
+        "while it is one, and is sold when it leaves",
+    )
     asset_costs: Mapping[str, Costs] = Field(
         default_factory=dict, description="keys of costs that differ for a symbol"
     )
@@ -266,7 +272,7 @@ class PortfolioConfig(MarketConfig):
 
     def costs_of(self, symbol: str) -> Costs:
         """What trading a symbol costs."""
-        own = self.asset_costs.get(symbol)
+        own = self.asset_costs.get(series_of(symbol))
         if own is None:
             return self.costs
         differing = {key: getattr(own, key) for key in own.model_fields_set}
@@ -278,7 +284,7 @@ class PortfolioConfig(MarketConfig):
         Raises:
             ConfigError: costs for a symbol that is not traded.
         """
-        if unknown := set(self.asset_costs) - set(symbols):
+        if unknown := set(self.asset_costs) - set(map(series_of, symbols)):
             raise ConfigError(
                 f"asset_costs for {', '.join(sorted(unknown))}; traded are {', '.join(symbols)}"
             )

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from drltrade.data.bars import COLUMNS, Bars, check_frame
 from drltrade.data.catalog import load_bars
+from drltrade.data.universe import read_universe
 from drltrade.envs.config import MarketConfig, PeriodName, PortfolioConfig, TradingConfig
 from drltrade.envs.synthetic import hash_of, source_of, synthetic_market
 from drltrade.errors import ConfigError, DataError
@@ -68,7 +69,9 @@ class Task:
             for symbol, frame in frames.items():
                 _check_bars(frame, f"{bars.source} (symbol {symbol})")
         tables = {symbol: _features(frames[symbol], config, symbol) for symbol in symbols}
-        learned_from = symbols
+        if isinstance(config, PortfolioConfig) and config.universe is not None:
+            frames, tables = _members(frames, tables, config, bars.source)
+        learned_from = tuple(tables)
         if isinstance(config, TradingConfig):
             learned_from = config.train_symbols or symbols
         scaler = scaler or _fitted({s: tables[s] for s in learned_from}, config, bars.source)
@@ -233,6 +236,31 @@ def _check_bars(frame: pd.DataFrame, where: str) -> None:
     if not isinstance(frame.index, pd.DatetimeIndex) or frame.index.tz is not None:
         raise DataError(f"{where}: bars must be indexed by times without a zone")
     check_frame(frame, where)
+
+
+def _members(
+    frames: Mapping[str, pd.DataFrame],
+    tables: Mapping[str, pd.DataFrame],
+    config: PortfolioConfig,
+    source: str,
+) -> tuple[dict[str, pd.DataFrame], dict[str, pd.DataFrame]]:
+    """Bars and features of every spell in the universe as an asset; features know the time before.
+
+    Raises:
+        ConfigError: fewer than two have bars.
+    """
+    assert config.universe is not None
+    universe = read_universe(config.universe)
+    first, last = (pd.Timestamp(day) for day in (config.periods.train[0], config.periods.test[1]))
+    spells = universe.assets(frames, first, last)
+    parts = {asset: spell.part(tables[spell.series]) for asset, spell in spells.items()}
+    kept = {asset: part for asset, part in parts.items() if len(part) >= 2}
+    if len(kept) < 2:
+        raise ConfigError(
+            f"universe {config.universe!r}: {len(kept)} symbols of {source} are members with bars "
+            f"from {first.date()} to {last.date()}; a portfolio needs two"
+        )
+    return {asset: spells[asset].part(frames[spells[asset].series]) for asset in kept}, kept
 
 
 def _features(frame: pd.DataFrame, config: MarketConfig, symbol: str) -> pd.DataFrame:

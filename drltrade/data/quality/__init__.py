@@ -7,7 +7,7 @@ never called an error, however large: Citigroup made +58% on 2008-11-24.
 The kinds are those met in public data sets: duplicate, missing, zero_price, high_low,
 mixed_adjustment (the close adjusted for dividends, the others not), bad_tick, split, spin_off,
 currency_unit, scale_break, ticker_reuse, large_move, flat, stale, zero_volume, volume_unit,
-missing_session, no_session, zone_shift.
+missing_session, no_session, zone_shift, survivorship.
 """
 
 from collections.abc import Mapping
@@ -16,11 +16,13 @@ import pandas as pd
 
 from drltrade.data.layout import Adjustment
 from drltrade.data.quality.finding import Finding
+from drltrade.data.quality.members import of_members
 from drltrade.data.quality.moves import of_moves
 from drltrade.data.quality.quiet import of_quiet
 from drltrade.data.quality.sessions import of_dates, of_hours, of_sessions
 from drltrade.data.quality.values import of_times, of_values
 from drltrade.data.quality.volume import of_volume
+from drltrade.data.universe import Universe
 
 __all__ = ["Finding", "check"]
 
@@ -29,6 +31,7 @@ def check(
     frames: Mapping[str, pd.DataFrame],
     calendar: str | None = None,
     adjustment: Adjustment | None = None,
+    universe: Universe | None = None,
 ) -> list[Finding]:
     """Look for faults.
 
@@ -38,6 +41,7 @@ def check(
         calendar: name of the exchange's calendar, as exchange_calendars knows it ("XNYS"), to look
             for missing sessions of daily bars; None: not looked for.
         adjustment: what the prices are adjusted for; of raw ones a split that is told of is sound.
+        universe: whose members ought to be there; None: not looked for.
 
     Returns:
         Findings, errors first.
@@ -62,5 +66,7 @@ def check(
     found += of_dates(clean)
     if calendar is not None and clean:
         found += of_sessions(clean, calendar)
+    if universe is not None and clean:
+        found += of_members(clean, universe)
     rank = {"error": 0, "warning": 1, "note": 2}
     return sorted(found, key=lambda each: rank[each.severity])
