@@ -5,8 +5,9 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Any, Literal, get_args
 
-from pydantic import Field, field_serializer, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_serializer, field_validator, model_validator
 
+from drltrade.data.resample import parse_frequency
 from drltrade.data.universe import series_of
 from drltrade.errors import ConfigError
 from drltrade.features.table import parse_feature
@@ -79,9 +80,18 @@ class MarketConfig(Settings):
 
     description: str = ""
     data: str = Field("sp500", description="name of an embedded data set, or a CSV or parquet file")
+    frequency: str | None = Field(
+        None, description="make bars of a lower frequency of the data's: 1h, 1d, 1w ..."
+    )
+    calendar: str | None = Field(
+        None, description="the exchange's, XNYS ...: when days are over, where bars are made so"
+    )
     periods: Periods = Periods()
     period: PeriodName = Field("train", description="which period the environment plays")
-    features: tuple[str, ...] = Field(DEFAULT_FEATURES, description="see `drltrade envs features`")
+    features: tuple[str, ...] = Field(
+        DEFAULT_FEATURES,
+        description="see `drltrade envs features`; rsi(14)@1w is computed on weekly bars",
+    )
     window: int = Field(10, ge=1, description="bars of features in an observation")
     fill: Fill = Field("next_open", description="when and where an order fills")
     reward: Any = Field(
@@ -98,6 +108,20 @@ class MarketConfig(Settings):
     starts: Starts = Field(
         "uniform", description="random starts: anywhere, or block by block of the period in turn"
     )
+
+    @field_validator("frequency")
+    @classmethod
+    def _a_frequency(cls, frequency: str | None) -> str | None:
+        if frequency is not None:
+            parse_frequency(frequency)
+        return frequency
+
+    @field_validator("calendar")
+    @classmethod
+    def _of_use(cls, calendar: str | None, info: ValidationInfo) -> str | None:
+        if calendar is not None and info.data.get("frequency") is None:
+            raise ValueError("says when days are over that bars are made of; set frequency too")
+        return calendar
 
     @field_validator("features")
     @classmethod

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from drltrade.data.bars import COLUMNS, Bars, check_frame
 from drltrade.data.catalog import load_bars
+from drltrade.data.resample import resampled_bars
 from drltrade.data.universe import read_universe
 from drltrade.envs.config import MarketConfig, PeriodName, PortfolioConfig, TradingConfig
 from drltrade.envs.synthetic import hash_of, source_of, synthetic_market
@@ -63,6 +64,8 @@ class Task:
             market, scaler = synthetic_market(process, config.features, scaler)
             return Task(config, market, scaler, source_of(process), hash_of(process))
         given, bars = bars is not None, bars or load_bars(config.data, _named(config))
+        if config.frequency is not None:
+            bars = resampled_bars(bars, config.frequency, config.calendar)
         symbols = _symbols(config, bars)
         frames = {symbol: bars.frame(symbol) for symbol in symbols}
         if given:  # what comes from a file has been checked

@@ -27,7 +27,7 @@ NOTE = (
     "they are judged on {test}, which neither training nor choice has seen."
 )
 
-OF_REAL_MARKETS = {"data", "symbol", "train_symbols", "periods"}
+OF_REAL_MARKETS = {"data", "symbol", "train_symbols", "periods", "frequency", "calendar"}
 """Keys of a preset that a synthetic market has no use for."""
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from drltrade.data.resample import parse_frequency, resampled
 from drltrade.errors import ConfigError, DataError, suggestion
 from drltrade.features.indicators import Floats
 from drltrade.features.registry import FEATURES, Number, Parameter
@@ -18,20 +19,45 @@ class Feature:
 
     name: str
     values: tuple[Number, ...]
+    frequency: str | None = None
+    """Of the bars that it is computed on; None: those that are traded on."""
 
     def __str__(self) -> str:
-        return f"{self.name}({', '.join(f'{value:g}' for value in self.values)})"
+        numbers = ", ".join(f"{value:g}" for value in self.values)
+        return f"{self.name}({numbers}){self._at}"
+
+    @property
+    def _at(self) -> str:
+        return f"@{self.frequency}" if self.frequency else ""
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Names of the columns: "rsi(14)", or "weekday_sin", "weekday_cos"."""
-        label = str(self) if self.values else self.name
+        """Names of the columns: "rsi(14)", "rsi(14)@1w", or "weekday_sin", "weekday_cos"."""
+        label = str(self) if self.values else self.name + self._at
         return tuple(f"{label}_{part}" for part in FEATURES[self.name].columns) or (label,)
 
     @property
     def warm_up(self) -> int:
-        """Bars before the first value."""
+        """Bars, of its own frequency, before the first value."""
         return FEATURES[self.name].warm_up(*self.values)
+
+    def computed(self, frame: pd.DataFrame) -> tuple[tuple[Floats, ...], int]:
+        """Its columns [T] on bars [T], and the row of the first value (T: there is none).
+
+        On bars of a lower frequency a value is that of the last one that is complete by bar t.
+        """
+        if self.frequency is None:
+            return self._on(frame), min(self.warm_up, len(frame))
+        lower = resampled(frame, self.frequency)
+        if len(lower.frame) <= self.warm_up:
+            return (), len(frame)
+        last = lower.complete.searchsorted(frame.index, "right") - 1
+        first = int(np.argmax(last >= self.warm_up))
+        columns = (values[np.clip(last, 0, None)] for values in self._on(lower.frame))
+        return tuple(np.where(last < 0, np.nan, values) for values in columns), first
+
+    def _on(self, frame: pd.DataFrame) -> tuple[Floats, ...]:
+        return FEATURES[self.name].compute(frame, *self.values)
 
 
 def available_features() -> dict[str, str]:
@@ -45,15 +71,18 @@ def available_features() -> dict[str, str]:
 
 
 def parse_feature(text: str) -> Feature:
-    """Read one declaration: "rsi(14)"; parameters left out from the right take their defaults.
+    """Read one declaration: "rsi(14)", or "rsi(14)@1w" on bars of a lower frequency.
+
+    Parameters left out from the right take their defaults.
 
     Raises:
         ConfigError: names the text, what is wrong with it, and what is allowed.
     """
-    match = re.fullmatch(r"\s*(\w+)\s*(?:\(([^()]*)\))?\s*", text)
+    match = re.fullmatch(r"\s*(\w+)\s*(?:\(([^()]*)\))?\s*(?:@\s*(\w+))?\s*", text)
     if match is None:
         raise ConfigError(
-            f"feature {text!r}: write it as a name and its numbers, such as 'rsi(14)'"
+            f"feature {text!r}: write it as a name and its numbers, such as 'rsi(14)', or "
+            "'rsi(14)@1w' on weeks"
         )
     name, inside = match[1], (match[2] or "").strip()
     if name not in FEATURES:
@@ -71,7 +100,12 @@ def parse_feature(text: str) -> Feature:
     wrong = kind.rule(*values)
     if wrong:
         raise ConfigError(f"feature {text!r}: {wrong}")
-    return Feature(name, values)
+    if match[3] is not None:
+        try:
+            parse_frequency(match[3])
+        except ConfigError as error:
+            raise ConfigError(f"feature {text!r}: {error}") from None
+    return Feature(name, values, match[3])
 
 
 def _parse_value(part: str, parameter: Parameter, text: str) -> Number:
@@ -106,7 +140,7 @@ def feature_table(frame: pd.DataFrame, declared: Sequence[str]) -> pd.DataFrame:
 
     Args:
         frame: bars [T], columns open, high, low, close, volume, indexed by bar time.
-        declared: such as ["log_return(1)", "rsi(14)", "weekday()"].
+        declared: such as ["log_return(1)", "rsi(14)", "weekday()", "rsi(14)@1w"].
 
     Returns:
         float64 table [T - warm-up, F], dimensionless; its first row is the first bar on which every
@@ -120,17 +154,19 @@ def feature_table(frame: pd.DataFrame, declared: Sequence[str]) -> pd.DataFrame:
     missing = [name for name in ("high", "low", "close", "volume") if name not in frame]
     if missing:
         raise DataError(f"features: bars lack the column {', '.join(missing)}")
-    slowest = max(features, key=lambda feature: feature.warm_up)
-    if len(frame) <= slowest.warm_up:
-        raise DataError(
-            f"features: {len(frame)} bars, but {slowest} has its first value at bar "
-            f"{slowest.warm_up + 1}: at least that many are needed"
-        )
     arrays: dict[str, Floats] = {}
+    begin = 0
     for feature in features:
-        computed = FEATURES[feature.name].compute(frame, *feature.values)
+        computed, first = feature.computed(frame)
+        if first >= len(frame):
+            at = f"{feature.warm_up + 1} of {feature.frequency}" if feature.frequency else ""
+            raise DataError(
+                f"features: {len(frame)} bars, but {feature} has its first value at bar "
+                f"{at or feature.warm_up + 1}: at least that many are needed"
+            )
+        begin = max(begin, first)
         arrays.update(zip(feature.columns, computed, strict=True))
-    table = pd.DataFrame(arrays, index=frame.index).iloc[slowest.warm_up :]
+    table = pd.DataFrame(arrays, index=frame.index).iloc[begin:]
     wrong = ~np.isfinite(table.to_numpy())
     if wrong.any():
         row, column = (int(i) for i in np.argwhere(wrong)[0])

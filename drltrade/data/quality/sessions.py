@@ -5,8 +5,8 @@ from collections.abc import Iterable, Iterator, Mapping
 import numpy as np
 import pandas as pd
 
+from drltrade.data import calendars
 from drltrade.data.quality.finding import Finding
-from drltrade.errors import ConfigError
 
 SHIFTED_DAYS = 5
 """Days in a row on other hours from which it is no accident."""
@@ -36,19 +36,9 @@ def _together(indices: Iterable[pd.Index]) -> pd.Series:
 
 def of_sessions(frames: Mapping[str, pd.DataFrame], calendar: str) -> Iterator[Finding]:
     """Sessions without a bar, and bars without a session."""
-    import exchange_calendars
-
-    first = min(frame.index[0] for frame in frames.values()).normalize()
-    last = max(frame.index[-1] for frame in frames.values()).normalize()
-    week = pd.Timedelta(days=7)
-    try:
-        known = exchange_calendars.get_calendar(calendar, start=first - week, end=last + week)
-    except exchange_calendars.errors.InvalidCalendarName:
-        names = exchange_calendars.get_calendar_names(include_aliases=False)
-        raise ConfigError(
-            f"calendar = {calendar!r} is no exchange's (there are {', '.join(names)})"
-        ) from None
-    sessions = known.sessions.as_unit("us")
+    first = min(frame.index[0] for frame in frames.values())
+    last = max(frame.index[-1] for frame in frames.values())
+    sessions = calendars.sessions(calendar, first, last)
     holes: dict[str, pd.DatetimeIndex] = {}
     for symbol, frame in frames.items():
         dates = pd.DatetimeIndex(frame.index).normalize().unique().as_unit("us")
