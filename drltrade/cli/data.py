@@ -102,6 +102,9 @@ def import_data(
     name: Annotated[str | None, typer.Option(help="Of the data set (default: the file's).")] = None,
     symbol: Annotated[str | None, typer.Option(help="Of a file that carries none.")] = None,
     zone: Zone = None,
+    frequency: Annotated[
+        str | None, typer.Option(help="Of the bars, where the file has too few to tell: 1h, 1d ...")
+    ] = None,
     label: Label = None,
     adjustment: Adjustment = None,
     date_order: DateOrder = None,
@@ -119,8 +122,8 @@ def import_data(
 ) -> None:
     """Put prices into the local store, as they were published, and check them.
 
-    Zone and adjustment must be stated, and the label of bars within the day: nothing is guessed. On
-    a terminal they are asked for.
+    Zone and adjustment must be stated, and the label of bars that are not daily: nothing is
+    guessed. On a terminal they are asked for.
     """
     from drltrade.data.importing import import_prices
     from drltrade.data.layout import Layout
@@ -134,7 +137,7 @@ def import_data(
         "zone": zone or _asked("zone", "UTC"),
         "adjustment": adjustment or _asked("adjustment", "raw"),
         "label": label or _asked("label", "close"),
-        "date_order": date_order, "time_unit": time_unit,
+        "frequency": frequency, "date_order": date_order, "time_unit": time_unit,
         "columns": _pairs(columns or (), "--column", "volume='Volume BTC'"),
         "separator": separator, "decimal": decimal,
         "thousands": thousands, "price_unit": price_unit, "volume_unit": volume_unit,
@@ -152,7 +155,8 @@ def import_data(
     if errors:
         typer.echo(
             f"{errors} errors: what cannot be true is refused when {stored.name} is loaded; "
-            f"drltrade data check {stored.name} --repair mends it, or sets it aside",
+            f"drltrade data check {stored.name} --repair mends it, where the data tell how, or "
+            "sets it aside",
             err=True,
         )
 
@@ -191,7 +195,7 @@ def fetch_data(
         {
             "symbol": each.symbol,
             "new bars": each.bars,
-            "said": each.error or ("fetched anew: its past had changed" if each.replaced else ""),
+            "said": each.error or ("all fetched anew" if each.replaced else ""),
             "failed": each.error is not None,
         }
         for each in _watched(outcomes, len(symbols))

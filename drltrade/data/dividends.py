@@ -30,6 +30,8 @@ LEAST = 0.01
 """Deviation of a fall; what hardly trades does not fall on the day."""
 TWICE = pd.Timedelta(days=7)
 """How far apart one dividend is taken to have been recorded twice."""
+BORNE_OUT = 0.25
+"""Part of a dividend by which the price must have fallen, if it was paid twice in a week."""
 APART = pd.Timedelta(days=20)
 """Who pays more often than this may pay the same twice in a week."""
 ADJUSTED = 1e-4
@@ -173,9 +175,12 @@ def _in_doubt(event: Event, others: list[float], deviation: float) -> float:
 
 
 def _twice(frame: pd.DataFrame, events: list[Event], amounts: list[float]) -> list[int]:
-    """Rows at which a dividend is that of another row: of the two the one with the smaller fall."""
+    """Rows at which a dividend is that of another row: of the two the one with the smaller fall.
+
+    Unless yield, step and fall agree that it was paid.
+    """
     times = frame.index[[event.row for event in events]]
-    if len(events) > 3 and np.median(np.diff(times.to_numpy())) < APART.to_timedelta64():
+    if len(events) > 2 and np.median(np.diff(times.to_numpy())) < APART.to_timedelta64():
         return []
     gone = []
     for (first, one), (second, other) in zip(
@@ -184,7 +189,9 @@ def _twice(frame: pd.DataFrame, events: list[Event], amounts: list[float]) -> li
     ):  # fmt: skip
         near = frame.index[second.row] - frame.index[first.row] <= TWICE
         if near and np.isclose(one, other, rtol=1e-3):
-            gone.append((first if first.fall < second.fall else second).row)
+            event, paid = (first, one) if first.fall < second.fall else (second, other)
+            if event.fall < BORNE_OUT * paid / event.before or not _agrees(paid, event):
+                gone.append(event.row)
     return gone
 
 

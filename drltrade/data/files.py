@@ -98,7 +98,8 @@ def read_published(
     places = _series(table, columns, symbol or _stem(path), rows, str(path))
     frames = {name: bars.iloc[each] for name, each in places.items()}
     if layout.label == "open":
-        frames = {name: labelled_by_end(frame) for name, frame in frames.items()}
+        frequency = layout.frequency or _frequency(frames, str(path))
+        frames = {name: labelled_by_end(frame, frequency) for name, frame in frames.items()}
     return Published(
         frames=frames,
         rows={name: rows[each] for name, each in places.items()},
@@ -131,15 +132,22 @@ def _values(
     return values
 
 
-def labelled_by_end(frame: pd.DataFrame, frequency: str | None = None) -> pd.DataFrame:
+def _frequency(frames: Mapping[str, pd.DataFrame], where: str) -> str:
+    """That of the series with most bars."""
+    times = _times(max(frames.values(), key=len)).unique().sort_values()
+    if len(times) < 2:
+        raise DataError(f"{where}: too few bars to tell their frequency; state it")
+    return frequency_of(times)
+
+
+def labelled_by_end(frame: pd.DataFrame, frequency: str) -> pd.DataFrame:
     """Bars of labels at which they open, relabelled by their END. Daily labels are sessions'.
 
     Args:
         frame: by labels in any order.
-        frequency: of the bars; None: as the labels tell.
+        frequency: of the bars.
     """
     times = _times(frame)
-    frequency = frequency or frequency_of(times.unique().sort_values())
     if frequency == "1d":
         return frame
     if frequency == "1mo":

@@ -11,14 +11,12 @@ from numpy.typing import NDArray
 from drltrade.data.bars import frequency_of
 from drltrade.data.catalog import CATALOG
 from drltrade.data.files import read_published
+from drltrade.data.frequencies import DAILY
 from drltrade.data.layout import Layout
 from drltrade.data.store import About, Store
 from drltrade.data.stored import StoredSet
 from drltrade.data.tables import SUFFIXES
 from drltrade.errors import ConfigError, DataError
-
-DAILY = ("1d", "1w", "1mo")
-"""Frequencies whose labels are dates."""
 
 
 class Imported(NamedTuple):
@@ -51,7 +49,7 @@ def import_prices(
             where a file that names no symbol holds the one that it is called by.
         store: where to.
         layout: what the files do not say themselves; zone and adjustment must be stated, and so
-            must label for bars within the day.
+            must label for bars that are not daily.
         name: of the data set (default: of the file or folder).
         symbol: of a file that carries none (default: the file's name).
         existing: what to do with a symbol that the store has: "refuse", "replace", or "append" what
@@ -65,6 +63,12 @@ def import_prices(
     missing = [key for key in ("zone", "adjustment") if getattr(layout, key) is None]
     if missing:
         raise ConfigError(unstated(layout, missing))
+    dataset = check_name(name or path.resolve().name.split(".")[0])
+    frequency = layout.frequency
+    there = store.frequencies(dataset)
+    if frequency is None and existing == "append" and len(there) == 1:
+        frequency = there[0]
+    layout = layout.model_copy(update={"frequency": frequency})
     frames: dict[str, pd.DataFrame] = {}
     dropped = 0
     for file in _files(path):
@@ -74,18 +78,18 @@ def import_prices(
                 raise DataError(f"{file}: symbol {each} is in another file of {path} too")
             frames[each] = _once(frame, published.rows[each], f"{file} (symbol {each})")
             dropped += len(frame) - len(frames[each])
-    frequency = _frequency(frames, path)
-    if layout.label is None and frequency not in DAILY:
+    frequency = frequency or _frequency(frames, path)
+    if layout.label is None and frequency != "1d":
         raise ConfigError(unstated(layout, ["label"]))
-    dataset = name or path.name.split(".")[0]
-    if dataset in CATALOG or "/" in dataset:
-        raise ConfigError(
-            f"name = {dataset!r}: is an embedded data set's, or has a / in it; name it otherwise"
-        )
+    if frequency in DAILY:
+        frames = {each: _by_date(frame, f"{path} ({each})") for each, frame in frames.items()}
     assert layout.adjustment is not None
     about = About(str(path), layout.zone, frequency, layout.adjustment)
+    stored = StoredSet(store, dataset, frequency)
     bars = 0
     with store.writing(dataset, frequency) as writer:
+        if set(stored.symbols) - (set(frames) if existing == "replace" else set()):
+            _check_alike(stored.about, about, stored.name)
         for each, frame in frames.items():
             if each not in writer or existing == "replace":
                 writer.replace(each, frame, about)
@@ -94,10 +98,44 @@ def import_prices(
                 bars += writer.append(each, frame, str(path))
             else:
                 raise DataError(
-                    f"{dataset}/{frequency} has {each} in the store already: append what is newer, "
-                    "or replace it (--append, --replace)"
+                    f"{stored.name} has {each} in the store already: append what is newer, or "
+                    "replace it (--append, --replace)"
                 )
-    return Imported(StoredSet(store, dataset, frequency), tuple(frames), bars, dropped)
+    return Imported(stored, tuple(frames), bars, dropped)
+
+
+def check_name(dataset: str) -> str:
+    """A name that a data set of the store can have.
+
+    Raises:
+        ConfigError: it is empty, has a / in it, or is an embedded data set's.
+    """
+    if dataset in CATALOG or "/" in dataset or not dataset:
+        raise ConfigError(
+            f"name = {dataset!r}: is an embedded data set's, or empty, or has a / in it; give "
+            "another"
+        )
+    return dataset
+
+
+def _by_date(frame: pd.DataFrame, where: str) -> pd.DataFrame:
+    """Daily bars by the date of their session, whatever the time of day they were stamped with."""
+    dated = frame.set_axis(pd.DatetimeIndex(frame.index).normalize().rename("time"))
+    if dated.index.has_duplicates:
+        label = dated.index[int(np.argmax(dated.index.duplicated()))]
+        raise DataError(
+            f"{where}: two daily bars on {label.date()}; state the zone of the exchange"
+        )
+    return dated
+
+
+def _check_alike(known: About, new: About, where: str) -> None:
+    for key in ("zone", "adjustment"):
+        before, now = getattr(known, key), getattr(new, key)
+        if before != now:
+            raise ConfigError(
+                f"{key} = {now!r}: the series of {where} have {before!r}; give it another --name"
+            )
 
 
 def unstated(layout: Layout, keys: list[str]) -> str:
@@ -131,7 +169,8 @@ def _once(frame: pd.DataFrame, rows: NDArray[np.int64], where: str) -> pd.DataFr
             label = twice.index[int(np.argmax(other))]
             named = ", ".join(map(str, rows[frame.index == label]))
             raise DataError(
-                f"{where}, rows {named}: {label} comes twice, with different values; which is true?"
+                f"{where}, rows {named}: {label} comes twice, with different values; which is "
+                "true? (If clocks went back that hour, state a zone without summer time: UTC)"
             )
         frame = frame[~frame.index.duplicated()]
     return frame.sort_index()
@@ -146,7 +185,7 @@ def _frequency(frames: dict[str, pd.DataFrame], path: Path) -> str:
     }
     found = {frequency: symbol for symbol, frequency in known.items()}
     if not found:
-        raise DataError(f"{path}: no symbol has two bars, so their frequency is not known")
+        raise DataError(f"{path}: no symbol has two bars, which tell their frequency; state it")
     if len(found) > 1:
         each = ", ".join(f"{symbol} {frequency}" for frequency, symbol in found.items())
         raise DataError(f"{path}: symbols differ in frequency ({each}); import them one by one")

@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, field_validator, model_validator
 
+from drltrade.data.frequencies import parse_frequency
 from drltrade.settings import Settings
 
 Adjustment = Literal["raw", "split", "full"]
@@ -23,6 +24,10 @@ class Layout(Settings):
 
     zone: str | None = Field(
         default=None, description="IANA name of the zone of its times: America/New_York, UTC ..."
+    )
+    frequency: str | None = Field(
+        default=None,
+        description="Of the bars, where the file has too few to tell: 1m, 1h, 1d, 1w, 1mo ...",
     )
     label: Literal["open", "close"] | None = Field(
         default=None,
@@ -65,6 +70,13 @@ class Layout(Settings):
                 ZoneInfo(value)
             except (ZoneInfoNotFoundError, ValueError, OSError):
                 raise ValueError("is not an IANA time zone (try 'UTC')") from None
+        return value
+
+    @field_validator("frequency")
+    @classmethod
+    def _is_a_frequency(cls, value: str | None) -> str | None:
+        if value is not None:
+            parse_frequency(value)
         return value
 
     @field_validator("columns")

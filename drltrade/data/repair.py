@@ -21,7 +21,7 @@ from drltrade.errors import DataError
 LOG = ("time", "column", "before", "after", "kind", "why")
 """Columns of a log of repairs. Its kinds: scale, dividend, adjustment, quarantine."""
 WHOLE = "*"
-"""The column of a log's line that sets a whole bar aside."""
+"""The column of a log's line that sets a whole bar aside; before is its close."""
 _ROUNDING = 0.05
 """How far a rescaled price may lie outside its bar, for it had few digits left."""
 
@@ -56,7 +56,8 @@ def repairs(frame: pd.DataFrame, symbol: str, adjustment: Adjustment) -> pd.Data
             lines.append(_lines(frame, mended, column, changed, kind, why))
     for wrong, why in _impossible(mended):
         aside = pd.DataFrame({"time": frame.index[wrong], "column": WHOLE})
-        lines.append(aside.assign(before=np.nan, after=np.nan, kind="quarantine", why=why))
+        close = frame["close"].to_numpy()[wrong]
+        lines.append(aside.assign(before=close, after=np.nan, kind="quarantine", why=why))
     log = pd.concat(lines) if lines else pd.DataFrame(columns=list(LOG))
     # Of a value that was mended twice the last line tells where it has come to.
     log = log.drop_duplicates(["time", "column"], keep="last").sort_values(["time", "column"])
@@ -72,17 +73,19 @@ def mended(frame: pd.DataFrame, log: pd.DataFrame, where: str) -> pd.DataFrame:
     result = frame.copy()
     for column, lines in log.groupby("column", sort=False):
         rows = frame.index.get_indexer(pd.DatetimeIndex(lines["time"]))
-        if column == WHOLE:
-            continue
-        known = (rows >= 0) & (column in frame)
+        name = "close" if column == WHOLE else str(column)
+        known = (rows >= 0) & (name in frame)
         if known.all():
-            known = _same(frame[column].iloc[rows], lines["before"])
+            known = _same(frame[name].iloc[rows], lines["before"])
         if not known.all():
             i = int(np.argmin(known))
             raise DataError(
-                f"{where}, {lines['time'].iloc[i]}: {column} is not {lines['before'].iloc[i]:.10g} "
-                "any more, as when it was repaired; undo the repairs, and check again"
+                f"{where}, {lines['time'].iloc[i]}: {name} is not {lines['before'].iloc[i]:.10g} "
+                "any more, as when it was repaired; undo the repairs (drltrade data check --undo), "
+                "and check again"
             )
+        if column == WHOLE:
+            continue
         values = result[column].to_numpy(np.float64, copy=True)
         values[rows] = lines["after"].to_numpy(np.float64)
         result[column] = values

@@ -4,7 +4,6 @@ A bar is complete when nothing can be added to it any more, and not before; unti
 to be seen. When that is follows from the clock and the calendar, never from later bars.
 """
 
-import re
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -13,6 +12,7 @@ import pandas as pd
 
 from drltrade.data import calendars
 from drltrade.data.bars import Bars, median_spacing
+from drltrade.data.frequencies import length_of, parse_frequency
 from drltrade.errors import ConfigError
 
 AGGREGATED = {"open": "first", "high": "max", "low": "min", "close": "last", "volume": "sum"}
@@ -27,25 +27,6 @@ class Resampled(NamedTuple):
     ends, where it is of a day or more."""
     complete: pd.DatetimeIndex
     """[K] the label of the bars they are made of from which on they are complete."""
-
-
-def parse_frequency(frequency: str) -> tuple[int, str]:
-    """(4, "h") of "4h"; units are m, h, d, w and mo, and of the last three there is one.
-
-    Raises:
-        ConfigError: it is none, or one that does not divide a day.
-    """
-    match = re.fullmatch(r"(\d+)(m|h|d|w|mo)", frequency)
-    if match is not None:
-        count, unit = int(match[1]), match[2]
-        if unit in ("d", "w", "mo") and count == 1:
-            return count, unit
-        minutes = count * {"m": 1, "h": 60}.get(unit, 0)
-        if minutes and 1440 % minutes == 0:
-            return count, unit
-    raise ConfigError(
-        f"frequency {frequency!r}: one that divides a day, such as 5m, 1h, 4h; or 1d, 1w, 1mo"
-    )
 
 
 def resampled(
@@ -98,7 +79,7 @@ def resampled_bars(bars: Bars, frequency: str, calendar: str | None = None) -> B
         ConfigError: there is no such frequency or calendar, or the zone of the bars is not stated.
     """
     longer = median_spacing(pd.DatetimeIndex(max(bars.frames.values(), key=len).index))
-    if _length(frequency) < longer:
+    if length_of(frequency) < longer:
         raise ConfigError(f"frequency {frequency!r} is higher than that of the bars")
     frames = {}
     for symbol, frame in bars.frames.items():
@@ -111,12 +92,6 @@ def resampled_bars(bars: Bars, frequency: str, calendar: str | None = None) -> B
             closed = calendars.closes(calendar, bars.zone, frame.index[0], last)
         frames[symbol] = resampled(frame, frequency, closed).frame
     return replace(bars, frames=frames, frequency=frequency)
-
-
-def _length(frequency: str) -> pd.Timedelta:
-    count, unit = parse_frequency(frequency)
-    length = {"m": _DAY / 1440, "h": _DAY / 24, "d": _DAY, "w": 7 * _DAY, "mo": 28 * _DAY}[unit]
-    return count * length
 
 
 def _ends(times: pd.DatetimeIndex, frequency: str, daily: bool) -> pd.DatetimeIndex:

@@ -20,8 +20,9 @@ HUNDREDTHS = ("L", "JO", "TA", "IL")
 """Suffixes of symbols of exchanges that quote in hundredths: pence, cents, agorot."""
 SMALLEST_SPLIT = 0.18
 """Logarithm of the smallest ratio that is told from an ordinary move."""
-NEAR = 40
-"""Bars before its split by which a first run, of which no beginning is seen, must have ended."""
+NEAR, FIRST_NEAR = 40, 5
+"""Bars before its split within which a run must have ended; the second, one whose beginning is not
+seen. Elsewhere a move of the split's size is a true one."""
 SWITCH = {"split": 4.0, "unit": 8.0}
 """Minus the log probability of a change of state: a split is known to have been there."""
 DEGREES = 3.0
@@ -56,26 +57,25 @@ def rescaled(frame: pd.DataFrame, symbol: str, raw: bool = False) -> list[Rescal
 
     for t in [] if raw else np.flatnonzero(_splits(frame)).tolist():
         factor = float(frame["split"].iloc[t])
-        off = _off(_level(mended), factor, SWITCH["split"])
-        if off[0]:
-            run = int(np.argmin(off)) if not off.all() else len(off)
-            off[:run] &= t - NEAR <= run <= t
-        off[t:] = False
+        off = _runs_before(t, _off(_level(mended), factor, SWITCH["split"]))
         if off.any():
             why = f"not adjusted for the split {factor:g} of {dates[t].date()}"
             for name in prices:
                 mend(off, name, 1.0 / factor, why)
             mend(off, "volume", factor, why)
-    high = _off(_level(mended), 100.0, SWITCH["unit"])
+    # Splits that are told of, and prices not adjusted for, are no change of unit.
+    told = np.cumsum(np.log(frame["split"].to_numpy())) if raw and "split" in frame else 0.0
+    high = _off(_level(mended) + told, 100.0, SWITCH["unit"])
     if high.any() and not high.all():
         low_is_wrong = _in_hundredths(symbol) or high.mean() > 0.5
         wrong, factor = (~high, 100.0) if low_is_wrong else (high, 0.01)
         for name in prices:
             mend(wrong, name, factor, f"{_times(factor)} of what the other bars are")
-    level = _level(mended)
+    level = _level(mended) + told
     for name in prices:
         with np.errstate(invalid="ignore", divide="ignore"):
             value = np.log(mended[name].to_numpy(np.float64))
+            value += told if name != "adjusted close" else 0.0
         # An adjusted close has a level of its own.
         level_here = pd.Series(value if name == "adjusted close" else level)
         around = level_here.rolling(7, center=True, min_periods=2).median().to_numpy()
@@ -85,6 +85,16 @@ def rescaled(frame: pd.DataFrame, symbol: str, raw: bool = False) -> list[Rescal
             if off.any():
                 mend(off, name, factor, f"{_times(factor)} of the prices around it")
     return found
+
+
+def _runs_before(t: int, off: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """[T] those runs that end at bar t, or not long before."""
+    edges = np.flatnonzero(np.diff(np.concatenate(([False], off, [False])).astype(np.int8)))
+    kept = np.zeros(len(off), np.bool_)
+    for begin, end in zip(edges[::2], edges[1::2], strict=True):
+        near = NEAR if begin > 0 else FIRST_NEAR
+        kept[begin:end] = t - near <= end <= t
+    return kept
 
 
 def _times(factor: float) -> str:

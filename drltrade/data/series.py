@@ -30,11 +30,13 @@ def finished(
     Returns:
         open, high, low, close, volume [T], oldest first, adjusted as far as the columns tell how:
         by split and dividend where both are there and the adjustment is stated, otherwise by
-        adjusted close / close.
+        adjusted close / close, or by the one of the two that is there.
 
     Raises:
         DataError: names the first bad row.
     """
+    if bars.empty:
+        raise DataError(f"{where}: no bar is left")
     newest_first = bars.index[-1] < bars.index[0]
     numbers = np.arange(1, len(bars) + 1) if rows is None else rows
     _check_order(pd.DatetimeIndex(bars.index), newest_first, numbers, where)
@@ -46,7 +48,7 @@ def finished(
     if how is None:
         return frame
     if how == "actions":
-        actions = bars[list(ACTIONS)]
+        actions = bars.reindex(columns=list(ACTIONS)).fillna({"split": 1.0, "dividend": 0.0})
         if adjustment == "split":
             actions = actions.assign(split=1.0)
         due = (actions["split"] != 1.0) | (actions["dividend"] != 0.0)
@@ -61,9 +63,12 @@ def adjustable(bars: pd.DataFrame, adjustment: Adjustment | None) -> str | None:
     """By what `finished` adjusts such bars: "actions", "adjusted close", or None, by nothing."""
     if adjustment == "full":
         return None
-    if adjustment is not None and all(name in bars for name in ACTIONS):
+    told = [name in bars for name in ACTIONS]
+    if adjustment is not None and all(told):
         return "actions"
-    return "adjusted close" if "adjusted close" in bars else None
+    if "adjusted close" in bars:
+        return "adjusted close"
+    return "actions" if adjustment is not None and any(told) else None
 
 
 def adjustment_of(frames: Mapping[str, pd.DataFrame], adjustment: Adjustment | None) -> str:

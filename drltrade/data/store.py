@@ -13,16 +13,16 @@ sidecar.
 Appending rewrites the tail alone, until that is an eighth of the base and is merged with it.
 """
 
-import fcntl
 import hashlib
 import io
 import json
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple
 from urllib.parse import quote, unquote
 
 import numpy as np
@@ -56,6 +56,8 @@ class About:
     frequency: str
     adjustment: Adjustment
     """What its prices are adjusted for: nothing, splits, or splits and dividends."""
+    since: str = ""
+    """The first date that was asked for, of what is fetched."""
     fetched: str = ""
     """UTC time of the last write."""
     sha256: str = ""
@@ -109,6 +111,10 @@ class Store:
         """Symbols of a data set, in alphabetical order."""
         folder = self.folder(dataset, frequency)
         return sorted(unquote(path.name.removesuffix(".json")) for path in folder.glob("*.json"))
+
+    def repairs(self, dataset: str, frequency: str, symbol: str) -> Path:
+        """Where the log of a series' repairs lies, if it has one; see `repair`."""
+        return self.folder(dataset, frequency) / "repairs" / f"{quoted(symbol)}.csv"
 
     def sidecar(self, dataset: str, frequency: str, symbol: str) -> Sidecar:
         """The committed state of a series.
@@ -169,7 +175,7 @@ class Store:
         folder = self.folder(dataset, frequency)
         folder.mkdir(parents=True, exist_ok=True)
         with (folder / ".lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+            _lock(lock)
             writer = Writer(self, dataset, frequency)
             writer.sweep()
             try:
@@ -183,6 +189,18 @@ class Store:
         return self.root / quoted(dataset) / frequency
 
 
+def _lock(file: IO[str]) -> None:
+    """Wait until nobody else has locked it; the lock ends with the file, or with its process."""
+    if sys.platform == "win32":
+        import msvcrt
+
+        msvcrt.locking(file.fileno(), msvcrt.LK_LOCK, 1)
+    else:
+        import fcntl
+
+        fcntl.flock(file, fcntl.LOCK_EX)
+
+
 class Change(NamedTuple):
     """What is to be committed of a series."""
 
@@ -192,6 +210,8 @@ class Change(NamedTuple):
     """The bars behind those kept."""
     number: int
     """Of the file that they will be in."""
+    anew: bool
+    """Whether the series is replaced."""
 
 
 class Writer:
@@ -215,7 +235,7 @@ class Writer:
         """
         _check(symbol, frame)
         number = self._sidecar(symbol).number if symbol in self else 0
-        self._changes[symbol] = Change(about, (), frame, number + 1)
+        self._changes[symbol] = Change(about, (), frame, number + 1, True)
 
     def append(self, symbol: str, frame: pd.DataFrame, source: str | None = None) -> int:
         """Add the bars that are newer than those there are.
@@ -240,6 +260,11 @@ class Writer:
         base, tail = known.segments[0], known.segments[1:]
         last = known.last
         self._check_overlap(symbol, frame[frame.index <= last])
+        there = _read(self._folder, known.segments[-1], last, last).columns
+        if sorted(frame.columns) != sorted(there):
+            raise DataError(
+                f"{symbol}: columns {', '.join(frame.columns)}; the series has {', '.join(there)}"
+            )
         new = frame[frame.index > last]
         if new.empty:
             return 0
@@ -250,7 +275,7 @@ class Writer:
         whole = pd.concat([*parts, new[parts[0].columns]]) if parts else new
         _check(symbol, whole)
         about = replace(known.about, source=source or known.about.source)
-        self._changes[symbol] = Change(about, kept, whole, known.number + 1)
+        self._changes[symbol] = Change(about, kept, whole, known.number + 1, False)
         return len(new)
 
     def remove(self, symbol: str) -> None:
@@ -261,9 +286,9 @@ class Writer:
     def sweep(self) -> None:
         """Delete what no sidecar names."""
         named = {".lock"}
-        for path in self._folder.glob("*.json"):
-            known = json.loads(path.read_text("utf-8"))
-            named |= {path.name, *(each["file"] for each in known["segments"])}
+        for symbol in self._store.symbols(self._dataset, self._frequency):
+            known = self._sidecar(symbol)
+            named |= {f"{quoted(symbol)}.json", *(each.file for each in known.segments)}
         for path in self._folder.iterdir():
             if path.name not in named and path.is_file():
                 path.unlink(missing_ok=True)
@@ -277,13 +302,8 @@ class Writer:
         there, about = self._store.read(
             self._dataset, self._frequency, symbol, again.index[0], again.index[-1]
         )
-        if sorted(again.columns) != sorted(there.columns):
-            raise DataError(
-                f"{symbol}: columns {', '.join(again.columns)}; the series has "
-                f"{', '.join(there.columns)}"
-            )
         both = there.index.intersection(again.index)
-        for name in there.columns:
+        for name in there.columns.intersection(again.columns):
             old, new = there.loc[both, name].to_numpy(), again.loc[both, name].to_numpy()
             other = ~np.isclose(old, new, rtol=1e-9, atol=0.0, equal_nan=True)
             if other.any():
@@ -299,7 +319,7 @@ class Writer:
         bars: dict[Path, bytes] = {}
         sidecars: dict[Path, bytes] = {}
         now = datetime.now(UTC).isoformat(timespec="seconds")
-        for symbol, (about, kept, frame, number) in self._changes.items():
+        for symbol, (about, kept, frame, number, _) in self._changes.items():
             name = f"{quoted(symbol)}@{number}.parquet"
             content = _parquet(frame)
             times = frame.index
@@ -316,6 +336,10 @@ class Writer:
             sidecars[self._folder / f"{quoted(symbol)}.json"] = json.dumps(written).encode()
         write_many(bars)
         write_many(sidecars)
+        for symbol, change in self._changes.items():
+            if change.anew:  # what was repaired is gone
+                log = self._store.repairs(self._dataset, self._frequency, symbol)
+                log.unlink(missing_ok=True)
         self._changes.clear()
 
 

@@ -5,6 +5,7 @@ line for each value; see `repair`.
 """
 
 import hashlib
+import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,7 @@ from drltrade.atomic import write_many
 from drltrade.data.bars import COLUMNS, Bars
 from drltrade.data.repair import LOG, WHOLE, mended, repairs
 from drltrade.data.series import adjustment_of, finished
-from drltrade.data.store import About, Store, quoted
+from drltrade.data.store import About, Store
 from drltrade.errors import DataError, suggestion
 
 
@@ -54,7 +55,7 @@ class StoredSet:
 
     def published(self) -> dict[str, pd.DataFrame]:
         """Every series with its repairs, and not adjusted."""
-        return {symbol: self._repaired(symbol) for symbol in self.symbols}
+        return {symbol: self._repaired(symbol)[0] for symbol in self.symbols}
 
     def repair(self, symbols: Sequence[str] | None = None) -> dict[str, pd.DataFrame]:
         """Mend what can be mended, of the published values, and write the logs; they are returned.
@@ -68,12 +69,12 @@ class StoredSet:
                 log = repairs(frame, symbol, about.adjustment)
                 if len(log):
                     logs[symbol] = log
-            self._forget(symbols or self.symbols)
             if logs:
-                self._logs.mkdir(exist_ok=True)
+                self._log("").parent.mkdir(exist_ok=True)
                 write_many(
                     {self._log(s): log.to_csv(index=False).encode() for s, log in logs.items()}
                 )
+            self._forget([symbol for symbol in symbols or self.symbols if symbol not in logs])
         return logs
 
     def undo(self, symbols: Sequence[str] | None = None) -> int:
@@ -99,18 +100,17 @@ class StoredSet:
         abouts = self._abouts(wanted)
         common = _common(abouts, self.name)
         published, frames, aside = {}, {}, {}
+        told = [about.sha256 for about in abouts]
         for symbol in wanted:
-            published[symbol] = self._repaired(symbol)
+            published[symbol], log, text = self._repaired(symbol)
+            told.append(text)
             try:
                 frames[symbol] = finished(
                     published[symbol], common.adjustment, f"{self.name} (symbol {symbol})"
                 )
             except DataError as error:
                 raise DataError(f"{error}; see drltrade data check {self.dataset}") from None
-            log = self._read_log(symbol)
             aside[symbol] = pd.DatetimeIndex(log.loc[log["column"] == WHOLE, "time"], name="time")
-        told = [about.sha256 for about in abouts]
-        told += [self._log(s).read_text() for s in wanted if self._log(s).is_file()]
         sources = sorted({about.source for about in abouts})
         source = sources[0] if len(sources) == 1 else f"{len(sources)} sources"
         return Bars(
@@ -121,30 +121,26 @@ class StoredSet:
             quarantined={symbol: times for symbol, times in aside.items() if len(times)},
         )  # fmt: skip
 
-    @property
-    def _logs(self) -> Path:
-        return self.store.folder(self.dataset, self.frequency) / "repairs"
-
     def _log(self, symbol: str) -> Path:
-        return self._logs / f"{quoted(symbol)}.csv"
+        return self.store.repairs(self.dataset, self.frequency, symbol)
 
-    def _read_log(self, symbol: str) -> pd.DataFrame:
+    def _repaired(self, symbol: str) -> tuple[pd.DataFrame, pd.DataFrame, str]:
+        """A series with its log applied, the log, and its text."""
+        frame, _ = self.store.read(self.dataset, self.frequency, symbol)
         path = self._log(symbol)
-        if not path.is_file():
-            return pd.DataFrame(columns=list(LOG))
+        try:
+            text = path.read_text("utf-8")
+        except FileNotFoundError:
+            return frame, pd.DataFrame(columns=list(LOG)), ""
         try:
             # Through text: pandas' own reading of numbers is off by one in the last place at times.
-            log = pd.read_csv(path, parse_dates=["time"], dtype={"before": object, "after": object})
+            types = {"before": object, "after": object}
+            log = pd.read_csv(io.StringIO(text), parse_dates=["time"], dtype=types)
             numbers = {name: log[name].astype(np.float64) for name in ("before", "after")}
-            return log.assign(**numbers)[list(LOG)]
+            log = log.assign(**numbers)[list(LOG)]
         except (ValueError, KeyError) as error:
             raise DataError(f"{path}: is no log of repairs ({error})") from None
-
-    def _repaired(self, symbol: str) -> pd.DataFrame:
-        frame, _ = self.store.read(self.dataset, self.frequency, symbol)
-        if not self._log(symbol).is_file():
-            return frame
-        return mended(frame, self._read_log(symbol), f"{self.name} (symbol {symbol})")
+        return mended(frame, log, f"{self.name} (symbol {symbol})"), log, text
 
     def _forget(self, symbols: Sequence[str]) -> int:
         logs = [self._log(symbol) for symbol in symbols if self._log(symbol).is_file()]

@@ -7,7 +7,7 @@ from typing import Any, Literal, get_args
 
 from pydantic import Field, ValidationInfo, field_serializer, field_validator, model_validator
 
-from drltrade.data.resample import parse_frequency
+from drltrade.data.frequencies import parse_frequency
 from drltrade.data.universe import series_of
 from drltrade.errors import ConfigError
 from drltrade.features.table import parse_feature

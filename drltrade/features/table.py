@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from drltrade.data.resample import parse_frequency, resampled
+from drltrade.data.frequencies import parse_frequency
+from drltrade.data.resample import resampled
 from drltrade.errors import ConfigError, DataError, suggestion
 from drltrade.features.indicators import Floats
 from drltrade.features.registry import FEATURES, Number, Parameter

@@ -131,15 +131,19 @@ def test_an_adjusted_close_that_is_not_adjusted_for_a_dividend(sound):
 
 
 def test_a_dividend_recorded_twice(sound):
-    true_fall = sound.copy()
-    for name in PRICES:  # the price falls on the true date by what was paid
-        true_fall.loc[true_fall.index[50:], name] -= 0.9
-    paid = true_fall["dividend"]
-    good = with_actions(true_fall[[*PRICES, "volume"]],
-                        [(row, paid.iloc[row]) for row, _ in PAID])  # fmt: skip
-    twice = with_actions(good[[*PRICES, "volume"]], [*PAID, (48, 0.9)])
-    log = check(twice, good)
-    assert log.loc[log["column"] == "dividend", "before"].tolist() == [0.9]
+    paid = [(row, 6.0) for row, _ in PAID]
+    falling = sound[[*PRICES, "volume"]].copy()
+    for row, _ in paid:
+        for name in PRICES:  # the price falls by what is paid
+            falling.loc[falling.index[row:], name] *= 0.94
+    good = with_actions(falling, paid)
+    log = check(with_actions(falling, [*paid, (48, 6.0)]), good)
+    assert log.loc[log["column"] == "dividend", "before"].tolist() == [6.0]
+    # What yield, adjusted close and the fall agree on was paid, and be it every week.
+    weekly = with_actions(falling, [(row, 6.0) for row in (20, 50)])
+    assert repairs(weekly, "A", "split").empty
+    small = with_actions(sound[[*PRICES, "volume"]], [(row, 0.3) for row in (20, 25, 30)])
+    assert repairs(small, "A", "split").empty
 
 
 def test_true_moves_stay():
@@ -148,6 +152,21 @@ def test_true_moves_stay():
     halved = scaled(quiet_bars(), slice(60, None), 0.5, 9.0)
     for moved in (crash, leap, halved):
         assert repairs(moved, "A", "full").empty
+
+
+@pytest.mark.parametrize("shares", [1.25, 1.5, 2.0, 5.0, 0.2, 0.25])
+@pytest.mark.parametrize("row", [20, 60, 85])
+def test_true_moves_of_the_size_of_a_split_that_is_adjusted_for_stay(shares, row):
+    for moved in (scaled(quiet_bars(), slice(row, None), shares),
+                  scaled(quiet_bars(), slice(row, None), 1 / shares)):  # fmt: skip
+        assert repairs(put(moved.assign(split=1.0), 100, split=shares), "A", "split").empty
+
+
+@pytest.mark.parametrize("shares", [100.0, 0.01, 1 / 75])
+def test_a_split_of_raw_prices_is_no_change_of_unit(shares):
+    raw = scaled(quiet_bars(), slice(60, None), 1 / shares).assign(dividend=0.0, split=1.0)
+    raw = put(raw, 60, split=shares)
+    assert repairs(raw, "A", "raw").empty
 
 
 def test_what_nothing_tells_how_to_mend_is_set_aside():
@@ -176,5 +195,5 @@ def test_a_log_that_does_not_fit_is_refused():
     log = repairs(bad, "A", "full")
     with pytest.raises(DataError, match=r"x, 2015-02-16 00:00:00: close is not .* any more"):
         mended(quiet_bars(), log, "x")
-    with pytest.raises(DataError, match="undo the repairs, and check again"):
+    with pytest.raises(DataError, match=r"undo the repairs .*, and check again"):
         mended(bad.drop(bad.index[30]), log, "x")

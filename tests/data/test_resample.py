@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from drltrade.data import calendars
 from drltrade.data.bars import Bars
 from drltrade.data.catalog import load_bars
-from drltrade.data.resample import parse_frequency, resampled, resampled_bars
+from drltrade.data.frequencies import parse_frequency
+from drltrade.data.resample import resampled, resampled_bars
 from drltrade.errors import ConfigError
 
 ZONE = "America/New_York"

@@ -57,8 +57,8 @@ def of_values(symbol: str, frame: pd.DataFrame) -> Iterator[Finding]:
 
 
 def missing(frame: pd.DataFrame) -> Mask:
-    """[T] bars that lack a price or the volume."""
-    absent: Mask = np.isnan(frame[list(COLUMNS)].to_numpy(np.float64)).any(1)
+    """[T] bars of which a price or the volume is missing, or infinite."""
+    absent: Mask = ~np.isfinite(frame[list(COLUMNS)].to_numpy(np.float64)).all(1)
     return absent
 
 

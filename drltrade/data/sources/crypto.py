@@ -8,10 +8,12 @@ import pandas as pd
 
 from drltrade.data.bars import COLUMNS
 from drltrade.data.files import labelled_by_end
-from drltrade.data.importing import DAILY
+from drltrade.data.frequencies import DAILY
 from drltrade.data.sources.source import Busy, Fetched, NoData
 from drltrade.errors import ConfigError, suggestion
 
+WINDOW = 100
+"""Candles that every exchange looks through from a time on, to find whether there are any."""
 PAGE = 500
 """Candles that are asked for at once; what an exchange gives less of, is asked for again."""
 
@@ -67,9 +69,10 @@ class Crypto:
                 raise Busy(f"{symbol}: {exchange.id} answered with what is no JSON")
             candles = _candles([row for row in rows or [] if row[0] >= _milliseconds(since)])
             if candles.empty:  # a halt, or before the pair was listed
-                since += PAGE * length
+                since += WINDOW * length
                 continue
-            since = pd.Timestamp(candles.index[-1]) + length
+            opened = pd.Timestamp(candles.index[-1])
+            since = opened + pd.offsets.MonthBegin(1) if theirs == "1M" else opened + length
             bars = labelled_by_end(candles, frequency)
             bars = bars[bars.index < last.normalize()] if daily else bars[bars.index <= last]
             if len(bars):

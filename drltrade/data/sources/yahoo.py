@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from drltrade.data.files import labelled_by_end
-from drltrade.data.importing import DAILY
+from drltrade.data.frequencies import DAILY
 from drltrade.data.sources.source import Busy, Fetched, NoData
 from drltrade.errors import ConfigError
 
