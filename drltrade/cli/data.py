@@ -257,7 +257,10 @@ def check_data(
         bool,
         typer.Option("--repair", help="Mend what can be mended, and set aside what cannot."),
     ] = False,
-    undo: Annotated[bool, typer.Option("--undo", help="Take repairs back.")] = False,
+    accept: Annotated[
+        bool, typer.Option("--accept", help="Call true the moves that are called errors.")
+    ] = False,
+    undo: Annotated[bool, typer.Option("--undo", help="Take repairs and acceptance back.")] = False,
     report: Report = None,
     as_json: Json = False,
 ) -> None:
@@ -272,17 +275,21 @@ def check_data(
     from drltrade.errors import ConfigError
     from drltrade.settings import parse
 
-    if repair or undo:
+    if repair or undo or accept:
         stored = find_stored(name)
-        if stored is None or (repair and undo):
+        if stored is None or (undo and (repair or accept)):
             raise ConfigError(
                 f"{name}: repairs are of data sets in the store (see drltrade data import), and "
                 "either made or undone"
             )
         if undo:
             typer.echo(f"{stored.name}: repairs of {stored.undo()} symbols undone", err=True)
-        else:
+        if repair:
             _mend(stored)
+        if accept:
+            for symbol, times in stored.accept().items():
+                first = f"{symbol}: {len(times)} bars accepted as true, from {_label(times[0])}"
+                typer.echo(first, err=True)
     prices = published(name, parse(Layout, {"zone": zone}, "layout"))
     bars = sum(map(len, prices.frames.values()))
     about = f"{name}: {bars:,} bars of {len(prices.frames)} symbols"

@@ -19,9 +19,11 @@ from drltrade.data.scale import rescaled
 from drltrade.errors import DataError
 
 LOG = ("time", "column", "before", "after", "kind", "why")
-"""Columns of a log of repairs. Its kinds: scale, dividend, adjustment, quarantine."""
+"""Columns of a log of repairs. Its kinds: scale, dividend, adjustment, quarantine, accepted."""
 WHOLE = "*"
 """The column of a log's line that sets a whole bar aside; before is its close."""
+ACCEPTED = "!"
+"""The column of a line that calls a bar true although the check calls it an error."""
 _ROUNDING = 0.05
 """How far a rescaled price may lie outside its bar, for it had few digits left."""
 
@@ -73,7 +75,7 @@ def mended(frame: pd.DataFrame, log: pd.DataFrame, where: str) -> pd.DataFrame:
     result = frame.copy()
     for column, lines in log.groupby("column", sort=False):
         rows = frame.index.get_indexer(pd.DatetimeIndex(lines["time"]))
-        name = "close" if column == WHOLE else str(column)
+        name = "close" if column in (WHOLE, ACCEPTED) else str(column)
         known = (rows >= 0) & (name in frame)
         if known.all():
             known = _same(frame[name].iloc[rows], lines["before"])
@@ -84,7 +86,7 @@ def mended(frame: pd.DataFrame, log: pd.DataFrame, where: str) -> pd.DataFrame:
                 "any more, as when it was repaired; undo the repairs (drltrade data check --undo), "
                 "and check again"
             )
-        if column == WHOLE:
+        if column in (WHOLE, ACCEPTED):
             continue
         values = result[column].to_numpy(np.float64, copy=True)
         values[rows] = lines["after"].to_numpy(np.float64)

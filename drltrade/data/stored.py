@@ -15,7 +15,8 @@ import pandas as pd
 
 from drltrade.atomic import write_many
 from drltrade.data.bars import COLUMNS, Bars
-from drltrade.data.repair import LOG, WHOLE, mended, repairs
+from drltrade.data.quality.moves import of_moves
+from drltrade.data.repair import ACCEPTED, LOG, WHOLE, mended, repairs
 from drltrade.data.series import adjustment_of, finished
 from drltrade.data.store import About, Store
 from drltrade.errors import DataError, suggestion
@@ -67,6 +68,8 @@ class StoredSet:
             for symbol in symbols or self.symbols:
                 frame, about = self.store.read(self.dataset, self.frequency, symbol)
                 log = repairs(frame, symbol, about.adjustment)
+                known = self._repaired(symbol)[1]
+                log = pd.concat([log, known[known["column"] == ACCEPTED]])
                 if len(log):
                     logs[symbol] = log
             if logs:
@@ -77,6 +80,25 @@ class StoredSet:
             self._forget([symbol for symbol in symbols or self.symbols if symbol not in logs])
         return logs
 
+    def accept(self) -> dict[str, pd.DatetimeIndex]:
+        """Call true what the check calls errors, but what cannot be; the bars, by symbol."""
+        accepted = {}
+        with self.store.writing(self.dataset, self.frequency):
+            for symbol in self.symbols:
+                frame, log, _ = self._repaired(symbol)
+                where = f"{self.name} (symbol {symbol})"
+                wrong = doubts(symbol, finished(frame, self.about.adjustment, where), log)
+                if len(wrong):
+                    accepted[symbol] = wrong
+                    published, _ = self.store.read(self.dataset, self.frequency, symbol)
+                    lines = pd.DataFrame({"time": wrong, "column": ACCEPTED})
+                    close = published.loc[wrong, "close"].to_numpy()
+                    lines = lines.assign(before=close, after=np.nan, kind="accepted", why="true")
+                    content = pd.concat([log, lines]).to_csv(index=False).encode()
+                    self._log(symbol).parent.mkdir(exist_ok=True)
+                    write_many({self._log(symbol): content})
+        return accepted
+
     def undo(self, symbols: Sequence[str] | None = None) -> int:
         """Take repairs back; how many symbols had any."""
         with self.store.writing(self.dataset, self.frequency):
@@ -86,8 +108,8 @@ class StoredSet:
         """Checked and adjusted bars, of the named symbols alone where some are named.
 
         Raises:
-            DataError: a series is not there, or has a bar that cannot be true; or they differ in
-                zone or adjustment.
+            DataError: a series is not there, has a bar that cannot be true, or one that is hardly
+                true and was not accepted; or they differ in zone or adjustment.
         """
         there = self.symbols
         for symbol in symbols or ():
@@ -109,7 +131,13 @@ class StoredSet:
                     published[symbol], common.adjustment, f"{self.name} (symbol {symbol})"
                 )
             except DataError as error:
-                raise DataError(f"{error}; see drltrade data check {self.dataset}") from None
+                raise DataError(f"{error}; see drltrade data check {self.name}") from None
+            wrong = doubts(symbol, frames[symbol], log)
+            if len(wrong):
+                raise DataError(
+                    f"{self.name} (symbol {symbol}), {wrong[0]}: a price that is hardly true; see "
+                    f"drltrade data check {self.name}, then --repair it, or --accept it as true"
+                )
             aside[symbol] = pd.DatetimeIndex(log.loc[log["column"] == WHOLE, "time"], name="time")
         sources = sorted({about.source for about in abouts})
         source = sources[0] if len(sources) == 1 else f"{len(sources)} sources"
@@ -150,6 +178,13 @@ class StoredSet:
 
     def _abouts(self, symbols: Sequence[str]) -> list[About]:
         return [self.store.sidecar(self.dataset, self.frequency, each).about for each in symbols]
+
+
+def doubts(symbol: str, frame: pd.DataFrame, log: pd.DataFrame) -> pd.DatetimeIndex:
+    """Bars of a finished series with moves that are errors, and are not accepted in its log."""
+    found = [each.times for each in of_moves(symbol, frame, None) if each.severity == "error"]
+    times = pd.DatetimeIndex(sorted(set().union(*found)))
+    return times.difference(pd.DatetimeIndex(log.loc[log["column"] == ACCEPTED, "time"]))
 
 
 def _common(abouts: Sequence[About], where: str) -> About:

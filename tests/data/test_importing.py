@@ -194,3 +194,62 @@ def test_what_was_set_aside_is_a_mask_in_a_portfolio(put):
     assert market.tradable[:, 1].all()
     assert np.flatnonzero(~market.tradable[:, 0]).tolist() == [4]
     assert market.close[4, 0] == market.close[3, 0]
+
+
+def test_moves_that_are_hardly_true_are_refused_until_mended_or_accepted(put):
+    text = days(*range(1, 20), scale=50.0)
+    lines = text.splitlines()
+    for n in range(12, len(lines)):
+        values = [f"{float(value) * 30}" for value in lines[n][11:].split(",")]
+        lines[n] = ",".join([lines[n][:10], *values])
+    tenfold = "\n".join(lines)
+    stored = put("A.csv", {"A.csv": tenfold}).stored
+    with pytest.raises(DataError, match=r"A\), 2020-01-12 00:00:00: a price that is hardly true"):
+        load_bars("A")
+    assert stored.repair() == {}
+    assert {symbol: list(times) for symbol, times in stored.accept().items()} == {
+        "A": [pd.Timestamp("2020-01-12")]
+    }
+    assert len(load_bars("A").frame("A")) == 19
+    assert list(stored.repair()) == ["A"]  # a repair keeps what was accepted
+    assert len(load_bars("A").frame("A")) == 19
+    assert stored.undo() == 1
+    with pytest.raises(DataError, match="hardly true"):
+        load_bars("A")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"zone": "UTC"}, "zone = 'UTC': the series of A/1d have 'America/New_York'"),
+        ({"adjustment": "raw"}, "adjustment = 'raw': the series of A/1d have 'full'"),
+    ],
+)
+@pytest.mark.parametrize("symbol", ["A", "B"])
+def test_what_is_stated_otherwise_is_not_mixed_in(put, change, message, symbol):
+    put("A.csv", {"A.csv": days(2, 3)})
+    layout = NEW_YORK.model_copy(update=change)
+    with pytest.raises(ConfigError, match=message):
+        put("A.csv", {"A.csv": days(2, 3, 6)}, layout, symbol=symbol, name="A", existing="append")
+
+
+def test_one_bar_is_appended_at_the_frequency_there_is(put):
+    put("A.csv", {"A.csv": days(2, 3)})
+    assert put("A.csv", {"A.csv": days(6)}, existing="append").bars == 1
+    assert local_store().frequencies("A") == ["1d"]
+    stated = NEW_YORK.model_copy(update={"frequency": "1d"})
+    assert put("B.csv", {"B.csv": days(6)}, stated).bars == 1
+
+
+def test_weeks_need_a_label_and_days_have_dates(put):
+    weeks = days(6, 13, 20)
+    with pytest.raises(ConfigError, match="state label"):
+        put("A.csv", {"A.csv": weeks})
+    put("A.csv", {"A.csv": weeks}, NEW_YORK.model_copy(update={"label": "open"}))
+    assert str(load_bars("A").frame("A").index[0].date()) == "2020-01-12"
+    opened = days(6, 7, 8).replace(",", " 14:30+00:00,", 1)
+    for day in (6, 7, 8):
+        opened = opened.replace(f"2020-01-{day:02d},", f"2020-01-{day:02d} 14:30+00:00,")
+    opened = opened.replace("date 14:30+00:00", "date")
+    put("B.csv", {"B.csv": opened})
+    assert load_bars("B").frame("B").index.is_normalized
