@@ -66,6 +66,33 @@ def demo(
     train_and_report(trials, out, title=DEMO_TITLE, as_json=as_json)
 
 
+@app.command()
+def audit(
+    target: Annotated[
+        str | None,
+        typer.Argument(help="Features: file.py:function, of bars (a frame) to features (a frame)."),
+    ] = None,
+    env: Annotated[str | None, typer.Option(help="An env preset: a name or a file.")] = None,
+    gym: Annotated[
+        str | None, typer.Option(help="file.py:function, of bars to a Gymnasium environment.")
+    ] = None,
+    planted: Annotated[
+        bool, typer.Option("--planted", help="Features with mistakes that must be found.")
+    ] = False,
+    data: Annotated[str, typer.Option(help="Bars for functions and planted features.")] = "sp500",
+    symbol: Annotated[str | None, typer.Option(help="Of the data (default: the first).")] = None,
+    cuts: Annotated[int, typer.Option(min=2, help="Bars to try.")] = 16,
+    as_json: Json = False,
+) -> None:
+    """Look for features that know the future: change it, and see whether the past changes.
+
+    Exit code 1: there are some; each is named with the first bar and the size of the change.
+    """
+    from drltrade.cli.audit import run_audit
+
+    run_audit(target, env, gym, planted, data, symbol, cuts, as_json)
+
+
 DEMO_TITLE = "Two agents on the S&P 500, 2013-2018"
 DEMO_AGENTS = ("exo_dqn", "ppo-lstm")
 

@@ -6,22 +6,18 @@ is a name from `rewards.REWARDS` with its numbers, "cvar(0.05)", or a function o
 `Outcome` and returns the reward of that step, elementwise.
 """
 
-import importlib
-import importlib.util
 import math
 import numbers
 import re
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
-from types import ModuleType
 from typing import Any, TypeAlias
 
 import numpy as np
 
 from drltrade.errors import ConfigError, suggestion
+from drltrade.functions import load_function
 from drltrade.market.rewards import REWARDS, Argument, Outcome, RewardFunction, State
 
 UserFunction: TypeAlias = Callable[[Outcome], Any]
@@ -171,7 +167,7 @@ def _make_term(xp: Any, term: Term) -> RewardFunction:
             return kind.step(xp, state, outcome, *term.arguments)
 
         return RewardFunction(kind.initial, registered)
-    function = _load(term.source) if isinstance(term.source, str) else term.source
+    function = load_function(term.source, "reward") if isinstance(term.source, str) else term.source
     check = partial(_checked, str(term))
 
     def own(state: State, outcome: Outcome) -> tuple[State, Any]:
@@ -204,44 +200,3 @@ def _checked(name: str, reward: Any, equity: Any) -> Any:
     if isinstance(reward, float | np.ndarray) and not np.isfinite(reward).all():
         raise ConfigError(f"reward {name!r} returned {reward}; it must be finite")
     return reward
-
-
-def _load(source: str) -> UserFunction:
-    where, _, name = source.rpartition(":")
-    try:
-        module = _load_file(Path(where)) if where.endswith(".py") else _load_module(where)
-    except ConfigError as error:
-        raise ConfigError(f"reward {source!r}: {error}") from error
-    except Exception as error:
-        raise ConfigError(
-            f"reward {source!r}: {where} fails on import: {type(error).__name__}: {error}"
-        ) from error
-    if not hasattr(module, name):
-        hint = suggestion(name, [key for key, value in vars(module).items() if callable(value)])
-        raise ConfigError(f"reward {source!r}: {where} has no {name!r}{hint}")
-    function = getattr(module, name)
-    if not callable(function):
-        raise ConfigError(f"reward {source!r}: {name} is {function!r}, not a function")
-    return function  # type: ignore[no-any-return]
-
-
-def _load_module(name: str) -> ModuleType:
-    try:
-        return importlib.import_module(name)
-    except ModuleNotFoundError as error:
-        if error.name is None or not f"{name}.".startswith(f"{error.name}."):
-            raise  # the module is there; something that it imports is not
-        raise ConfigError(f"there is no module {error.name!r} to import") from error
-
-
-def _load_file(path: Path) -> ModuleType:
-    if not path.is_file():
-        raise ConfigError(f"there is no file {str(path.resolve())!r}")
-    # Its own name, so that a file called random.py does not stand in for the library.
-    spec = importlib.util.spec_from_file_location(f"drltrade_reward_{path.stem}", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # as `import` does: dataclasses look their module up there
-    spec.loader.exec_module(module)
-    return module

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from drltrade.data.catalog import load_bars
 from drltrade.errors import ConfigError, DataError
 from drltrade.features.audit import Leak, audit
+from drltrade.features.planted import PLANTED
 from drltrade.features.registry import FEATURES
 from drltrade.features.table import available_features, feature_table
 
@@ -81,6 +82,14 @@ def test_a_planted_leak_is_named_with_its_first_bar(bars, planted):
     assert leaks[0].time == bars.index[first]
     assert 0.0 < leaks[0].amount < np.inf
     assert f"the bars after {bars.index[first]} are" in leaks[0].how
+
+
+@pytest.mark.parametrize("name", PLANTED)
+def test_every_mistake_that_ships_is_found(name):
+    frame = load_bars("sp500").frame("SP500").iloc[:600]
+    (leak,) = audit(PLANTED[name], frame, cuts=8)
+    assert leak.time < frame.index[30]
+    assert leak.amount > 0.01
 
 
 def test_rows_dropped_for_want_of_a_future_are_a_leak(bars):

@@ -1,0 +1,61 @@
+"""Functions of a user's own, by name: "package.module:function" or "path/to/file.py:function"."""
+
+import importlib
+import importlib.util
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from drltrade.errors import ConfigError, suggestion
+
+
+def load_function(source: str, what: str) -> Callable[..., Any]:
+    """Import the module or file, and take the function out of it.
+
+    Args:
+        source: "package.module:function" or "path/to/file.py:function".
+        what: it is for, in errors: "reward".
+
+    Raises:
+        ConfigError: there is no such module, file or function, or its import fails.
+    """
+    where, _, name = source.rpartition(":")
+    try:
+        module = _load_file(Path(where)) if where.endswith(".py") else _load_module(where)
+    except ConfigError as error:
+        raise ConfigError(f"{what} {source!r}: {error}") from error
+    except Exception as error:
+        raise ConfigError(
+            f"{what} {source!r}: {where} fails on import: {type(error).__name__}: {error}"
+        ) from error
+    if not hasattr(module, name):
+        hint = suggestion(name, [key for key, value in vars(module).items() if callable(value)])
+        raise ConfigError(f"{what} {source!r}: {where} has no {name!r}{hint}")
+    function = getattr(module, name)
+    if not callable(function):
+        raise ConfigError(f"{what} {source!r}: {name} is {function!r}, not a function")
+    return function  # type: ignore[no-any-return]
+
+
+def _load_module(name: str) -> ModuleType:
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name is None or not f"{name}.".startswith(f"{error.name}."):
+            raise  # the module is there; something that it imports is not
+        raise ConfigError(f"there is no module {error.name!r} to import") from error
+
+
+def _load_file(path: Path) -> ModuleType:
+    if not path.is_file():
+        raise ConfigError(f"there is no file {str(path.resolve())!r}")
+    # Its own name, so that a file called random.py does not stand in for the library.
+    spec = importlib.util.spec_from_file_location(f"drltrade_own_{path.stem}", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # as `import` does: dataclasses look their module up there
+    spec.loader.exec_module(module)
+    return module
