@@ -14,7 +14,6 @@ Appending rewrites the tail alone, until that is an eighth of the base and is me
 """
 
 import hashlib
-import io
 import json
 import sys
 from collections.abc import Iterator
@@ -22,7 +21,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import IO, NamedTuple
 from urllib.parse import quote, unquote
 
 import numpy as np
@@ -31,10 +30,9 @@ import pandas as pd
 from drltrade.atomic import write_many
 from drltrade.data.bars import COLUMNS
 from drltrade.data.layout import Adjustment
+from drltrade.data.segments import ROW_GROUP, Segment, read_segment, to_parquet
 from drltrade.errors import DataError, suggestion
 
-ROW_GROUP = 2048
-"""Bars that a reader of a span takes in at once."""
 MERGED = 8
 """A tail is merged with its base when it is one part in so many of it."""
 FORMAT = 1
@@ -62,17 +60,6 @@ class About:
     """UTC time of the last write."""
     sha256: str = ""
     """Of the sha256 of its files."""
-
-
-@dataclass(frozen=True)
-class Segment:
-    """One parquet file of a series."""
-
-    file: str
-    rows: int
-    first: str
-    last: str
-    sha256: str
 
 
 @dataclass(frozen=True)
@@ -156,7 +143,7 @@ class Store:
         for attempt in range(_ATTEMPTS):
             known = self.sidecar(dataset, frequency, symbol)
             try:
-                parts = [_read(folder, each, start, end) for each in known.segments]
+                parts = [read_segment(folder, each, start, end) for each in known.segments]
                 break
             except FileNotFoundError:  # a writer has just swept it, and committed before
                 if attempt == _ATTEMPTS - 1:
@@ -260,7 +247,7 @@ class Writer:
         base, tail = known.segments[0], known.segments[1:]
         last = known.last
         self._check_overlap(symbol, frame[frame.index <= last])
-        there = _read(self._folder, known.segments[-1], last, last).columns
+        there = read_segment(self._folder, known.segments[-1], last, last).columns
         if sorted(frame.columns) != sorted(there):
             raise DataError(
                 f"{symbol}: columns {', '.join(frame.columns)}; the series has {', '.join(there)}"
@@ -271,7 +258,7 @@ class Writer:
         rows = sum(each.rows for each in tail) + len(new)
         merged = rows * MERGED > max(base.rows, ROW_GROUP)
         kept = () if merged else (base,)
-        parts = [_read(self._folder, each) for each in known.segments if each not in kept]
+        parts = [read_segment(self._folder, each) for each in known.segments if each not in kept]
         whole = pd.concat([*parts, new[parts[0].columns]]) if parts else new
         _check(symbol, whole)
         about = replace(known.about, source=source or known.about.source)
@@ -321,7 +308,7 @@ class Writer:
         now = datetime.now(UTC).isoformat(timespec="seconds")
         for symbol, (about, kept, frame, number, _) in self._changes.items():
             name = f"{quoted(symbol)}@{number}.parquet"
-            content = _parquet(frame)
+            content = to_parquet(frame)
             times = frame.index
             sha256 = hashlib.sha256(content).hexdigest()
             new = Segment(name, len(frame), str(times[0]), str(times[-1]), sha256)
@@ -356,63 +343,3 @@ def _check(symbol: str, frame: pd.DataFrame) -> None:
         raise DataError(
             f"{symbol}: a series needs columns {', '.join(COLUMNS)}, a bar, and labels that ascend"
         )
-
-
-def _parquet(frame: pd.DataFrame) -> bytes:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    columns = {"time": pa.array(pd.DatetimeIndex(frame.index).as_unit("us").to_numpy())}
-    columns |= {name: pa.array(frame[name].to_numpy(np.float64)) for name in frame.columns}
-    buffer = io.BytesIO()
-    pq.write_table(
-        pa.table(columns), buffer, compression="zstd", row_group_size=ROW_GROUP,
-        write_page_checksum=True,
-    )  # fmt: skip
-    return buffer.getvalue()
-
-
-def _read(
-    folder: Path, segment: Segment,
-    start: pd.Timestamp | None = None, end: pd.Timestamp | None = None,
-) -> pd.DataFrame:  # fmt: skip
-    """The bars of a file; of a span only the groups of rows that it touches are read.
-
-    A whole file is compared with its sha256, and of a span the checksums of its pages.
-    """
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    path = folder / segment.file
-    try:
-        if start is None and end is None:
-            content = path.read_bytes()
-            if hashlib.sha256(content).hexdigest() != segment.sha256:
-                raise DataError(f"{path}: is damaged: its sha256 is not the one of its sidecar")
-            return _frame(pq.ParquetFile(pa.BufferReader(content)).read(use_threads=False))
-        file = pq.ParquetFile(path, memory_map=True, page_checksum_verification=True)
-        touched = [
-            number for number in range(file.num_row_groups)
-            if _touches(file.metadata.row_group(number).column(0).statistics, start, end)
-        ]  # fmt: skip
-        frame = _frame(file.read_row_groups(touched, use_threads=False))
-    except (pa.ArrowInvalid, pa.ArrowIOError) as error:
-        if isinstance(error, FileNotFoundError):
-            raise
-        raise DataError(f"{path}: is damaged: {error}") from None
-    first = 0 if start is None else frame.index.searchsorted(start, "left")
-    last = len(frame) if end is None else frame.index.searchsorted(end, "right")
-    return frame.iloc[first:last]
-
-
-def _touches(
-    span: Any, start: pd.Timestamp | None, end: pd.Timestamp | None
-) -> bool:  # the statistics of a column of times
-    return (start is None or span.max >= start) and (end is None or span.min <= end)
-
-
-def _frame(table: Any) -> pd.DataFrame:
-    """A pyarrow table as bars."""
-    columns = {name: table[name].to_numpy() for name in table.column_names}
-    times = pd.DatetimeIndex(columns.pop("time"), name="time")
-    return pd.DataFrame(columns, index=times, copy=False)

@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from restless_writer import ABOUT, FIRST, SYMBOLS, bars, write_forever
 
-from drltrade.data.store import ROW_GROUP, Store
+from drltrade.data.segments import ROW_GROUP
+from drltrade.data.store import Store
 from drltrade.errors import DataError
 
 
