@@ -308,8 +308,7 @@ def _mend(stored: Any) -> None:
             first = _label(lines["time"].iloc[0])
             typer.echo(f"{symbol}: {len(lines)} {what} ({kind}, from {first}): {why}", err=True)
     if logs:
-        folder = stored.store.folder(stored.dataset, stored.frequency) / "repairs"
-        typer.echo(f"{len(logs)} symbols; the logs are in {folder}", err=True)
+        typer.echo(f"{len(logs)} symbols; the logs are in {stored.folder / 'repairs'}", err=True)
     else:
         typer.echo(f"{stored.name}: nothing to repair", err=True)
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
+from urllib.parse import unquote
 
 import pandas as pd
 
@@ -11,6 +12,7 @@ from drltrade.data import embedded
 from drltrade.data.bars import Bars
 from drltrade.data.files import read_bars, read_published
 from drltrade.data.layout import AS_IT_STANDS, Adjustment, Layout
+from drltrade.data.store import Store
 from drltrade.data.stored import StoredSet, local_store
 from drltrade.data.tables import SUFFIXES
 from drltrade.errors import ConfigError, DataError, suggestion
@@ -103,12 +105,30 @@ def load_bars(name_or_path: str | Path, symbols: Sequence[str] | None = None) ->
     return read_bars(find_file(name_or_path)) if kept is None else kept.bars(symbols)
 
 
+def lasting_name(name_or_path: str | Path) -> str:
+    """A name by which `load_bars` finds the same data from any directory.
+
+    Raises:
+        DataError: there is neither such a name nor such a file.
+    """
+    if str(name_or_path) in CATALOG:
+        return str(name_or_path)
+    kept = find_stored(name_or_path)
+    path = find_file(name_or_path) if kept is None else kept.folder
+    return str(path.resolve())
+
+
 def find_stored(name: str | Path) -> StoredSet | None:
     """The data set of that name in the store of the current directory, if there is one.
+
+    A path to the folder of its series, `data/store/NAME/FREQUENCY` of any workspace, does as well.
 
     Raises:
         DataError: it has several frequencies, and the name does not say which.
     """
+    folder = Path(name)
+    if len(folder.parts) > 2 and any(folder.glob("*.json")):
+        return StoredSet(Store(folder.parent.parent), unquote(folder.parent.name), folder.name)
     store = local_store()
     if str(name) in store.datasets():
         frequencies = store.frequencies(str(name))

@@ -41,6 +41,11 @@ class StoredSet:
         return f"{self.dataset}/{self.frequency}"
 
     @property
+    def folder(self) -> Path:
+        """Where the series lie."""
+        return self.store.folder(self.dataset, self.frequency)
+
+    @property
     def symbols(self) -> list[str]:
         """In alphabetical order."""
         return self.store.symbols(self.dataset, self.frequency)

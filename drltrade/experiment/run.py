@@ -28,7 +28,7 @@ from drltrade.agents.registry import (
 )
 from drltrade.atomic import write_json
 from drltrade.backtest.engine import decide
-from drltrade.data.catalog import CATALOG, find_file
+from drltrade.data.catalog import lasting_name
 from drltrade.envs.config import PortfolioConfig, TradingConfig, parse_env
 from drltrade.envs.make import face
 from drltrade.envs.task import Task
@@ -269,9 +269,11 @@ def _planned(env: str, agent: str, device: str, overrides: Mapping[str, Any]) ->
         # The preset's own name and description speak of other prices.
         name = preset_name(config.data)
         config = config.model_copy(update={"description": ""})
-    if config.data not in CATALOG:
-        # The run must find its prices again from any directory.
-        config = config.model_copy(update={"data": str(find_file(config.data).resolve())})
+    # The run must find its prices again from any directory.
+    found: dict[str, Any] = {"data": lasting_name(config.data)}
+    if isinstance(config, PortfolioConfig) and config.universe is not None:
+        found["universe"] = str(Path(config.universe).resolve())
+    config = config.model_copy(update=found)
     config = config.model_copy(update={"reward": _found_again(config.reward)})
     preset = resolve_agent(agent, agent_overrides)
     where = resolve_device(device)
