@@ -102,7 +102,15 @@ def load_bars(name_or_path: str | Path, symbols: Sequence[str] | None = None) ->
     if str(name_or_path) in CATALOG:
         return CATALOG[str(name_or_path)].load()
     kept = find_stored(name_or_path)
-    return read_bars(find_file(name_or_path)) if kept is None else kept.bars(symbols)
+    if kept is None:
+        return read_bars(find_file(name_or_path))
+    file = next((each for each in _candidates(name_or_path) if each.is_file()), None)
+    if file is not None:
+        raise DataError(
+            f"{str(name_or_path)!r} is a data set of the store, and there is {file} too: say "
+            f"{kept.name} or {file}"
+        )
+    return kept.bars(symbols)
 
 
 def lasting_name(name_or_path: str | Path) -> str:
@@ -169,10 +177,7 @@ def published(name_or_path: str | Path, layout: Layout = AS_IT_STANDS) -> Prices
 
 def find_file(name_or_path: str | Path) -> Path:
     """Where `load_bars` finds a price file. Raises DataError where there is none."""
-    path = Path(name_or_path)
-    in_workspace = Path("data") / path
-    suffixed = [in_workspace.with_name(path.name + suffix) for suffix in SUFFIXES if path.name]
-    for candidate in (path, in_workspace, *suffixed):
+    for candidate in _candidates(name_or_path):
         if candidate.is_file():
             return candidate
     stored = local_store().datasets()
@@ -182,3 +187,11 @@ def find_file(name_or_path: str | Path) -> Path:
         f"{str(name_or_path)!r} is neither an embedded data set ({', '.join(CATALOG)}){in_store} "
         f"nor a file, here or in data/ ({', '.join(SUFFIXES)}){hint}"
     )
+
+
+def _candidates(name_or_path: str | Path) -> list[Path]:
+    """Where a price file of that name would be."""
+    path = Path(name_or_path)
+    in_workspace = Path("data") / path
+    suffixed = [in_workspace.with_name(path.name + suffix) for suffix in SUFFIXES if path.name]
+    return [path, in_workspace, *suffixed]

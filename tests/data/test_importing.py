@@ -253,3 +253,11 @@ def test_weeks_need_a_label_and_days_have_dates(put):
     opened = opened.replace("date 14:30+00:00", "date")
     put("B.csv", {"B.csv": opened})
     assert load_bars("B").frame("B").index.is_normalized
+
+
+def test_a_name_of_a_set_and_of_a_file_is_asked_about(put):
+    put("A.csv", {"A.csv": days(2, 3), "data/A.csv": days(2, 3, 6)})
+    with pytest.raises(DataError, match=r"'A' is a data set of .*: say A/1d or data/A.csv"):
+        load_bars("A")
+    assert len(load_bars("A/1d").frame("A")) == 2
+    assert len(load_bars("data/A.csv").frame("A")) == 3
