@@ -302,7 +302,8 @@ def _mend(stored: Any) -> None:
     """Repair a data set, and say what was done."""
     logs = stored.repair()
     for symbol, log in logs.items():
-        for (kind, why), lines in log.groupby(["kind", "why"], sort=False):
+        made = log[log["kind"] != "accepted"]
+        for (kind, why), lines in made.groupby(["kind", "why"], sort=False):
             columns = ", ".join(dict.fromkeys(lines["column"]))
             what = "bars" if kind == "quarantine" else f"values of {columns}"
             first = _label(lines["time"].iloc[0])

@@ -126,6 +126,20 @@ def lasting_name(name_or_path: str | Path) -> str:
     return str(path.resolve())
 
 
+def check_name(dataset: str) -> str:
+    """A name that a data set of the store can have.
+
+    Raises:
+        ConfigError: it is empty, has a / in it, or is an embedded data set's.
+    """
+    if dataset in CATALOG or "/" in dataset or not dataset:
+        raise ConfigError(
+            f"name = {dataset!r}: is an embedded data set's, or empty, or has a / in it; give "
+            "another"
+        )
+    return dataset
+
+
 def find_stored(name: str | Path) -> StoredSet | None:
     """The data set of that name in the store of the current directory, if there is one.
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from drltrade.data.importing import check_name
+from drltrade.data.catalog import check_name
 from drltrade.data.sources import Busy, Fetched, NoData, Source
 from drltrade.data.store import About, PastChanged, Store
 from drltrade.errors import DataError

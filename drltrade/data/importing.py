@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from drltrade.data.bars import frequency_of
-from drltrade.data.catalog import CATALOG
+from drltrade.data.catalog import check_name
 from drltrade.data.files import read_published
 from drltrade.data.frequencies import DAILY
 from drltrade.data.layout import Layout
@@ -102,20 +102,6 @@ def import_prices(
                     "replace it (--append, --replace)"
                 )
     return Imported(stored, tuple(frames), bars, dropped)
-
-
-def check_name(dataset: str) -> str:
-    """A name that a data set of the store can have.
-
-    Raises:
-        ConfigError: it is empty, has a / in it, or is an embedded data set's.
-    """
-    if dataset in CATALOG or "/" in dataset or not dataset:
-        raise ConfigError(
-            f"name = {dataset!r}: is an embedded data set's, or empty, or has a / in it; give "
-            "another"
-        )
-    return dataset
 
 
 def _by_date(frame: pd.DataFrame, where: str) -> pd.DataFrame:

@@ -265,11 +265,6 @@ class Writer:
         self._changes[symbol] = Change(about, kept, whole, known.number + 1, False)
         return len(new)
 
-    def remove(self, symbol: str) -> None:
-        """Forget a series. Raises DataError where there is none."""
-        self._sidecar(symbol)
-        (self._folder / f"{quoted(symbol)}.json").unlink()
-
     def sweep(self) -> None:
         """Delete what no sidecar names."""
         named = {".lock"}

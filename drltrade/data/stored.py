@@ -6,7 +6,7 @@ line for each value; see `repair`.
 
 import hashlib
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -63,51 +63,46 @@ class StoredSet:
         """Every series with its repairs, and not adjusted."""
         return {symbol: self._repaired(symbol)[0] for symbol in self.symbols}
 
-    def repair(self, symbols: Sequence[str] | None = None) -> dict[str, pd.DataFrame]:
+    def repair(self) -> dict[str, pd.DataFrame]:
         """Mend what can be mended, of the published values, and write the logs; they are returned.
 
         A symbol in which there is nothing to mend has no log, and loses the one it had.
         """
         logs = {}
         with self.store.writing(self.dataset, self.frequency):
-            for symbol in symbols or self.symbols:
+            for symbol in self.symbols:
                 frame, about = self.store.read(self.dataset, self.frequency, symbol)
                 log = repairs(frame, symbol, about.adjustment)
                 known = self._repaired(symbol)[1]
                 log = pd.concat([log, known[known["column"] == ACCEPTED]])
                 if len(log):
                     logs[symbol] = log
-            if logs:
-                self._log("").parent.mkdir(exist_ok=True)
-                write_many(
-                    {self._log(s): log.to_csv(index=False).encode() for s, log in logs.items()}
-                )
-            self._forget([symbol for symbol in symbols or self.symbols if symbol not in logs])
+            self._write_logs(logs)
+            self._forget([symbol for symbol in self.symbols if symbol not in logs])
         return logs
 
     def accept(self) -> dict[str, pd.DatetimeIndex]:
         """Call true what the check calls errors, but what cannot be; the bars, by symbol."""
-        accepted = {}
+        accepted, logs = {}, {}
+        adjustment = self.about.adjustment
         with self.store.writing(self.dataset, self.frequency):
             for symbol in self.symbols:
                 frame, log, _ = self._repaired(symbol)
                 where = f"{self.name} (symbol {symbol})"
-                wrong = doubts(symbol, finished(frame, self.about.adjustment, where), log)
+                wrong = _doubts(symbol, finished(frame, adjustment, where), log)
                 if len(wrong):
-                    accepted[symbol] = wrong
                     published, _ = self.store.read(self.dataset, self.frequency, symbol)
                     lines = pd.DataFrame({"time": wrong, "column": ACCEPTED})
                     close = published.loc[wrong, "close"].to_numpy()
                     lines = lines.assign(before=close, after=np.nan, kind="accepted", why="true")
-                    content = pd.concat([log, lines]).to_csv(index=False).encode()
-                    self._log(symbol).parent.mkdir(exist_ok=True)
-                    write_many({self._log(symbol): content})
+                    accepted[symbol], logs[symbol] = wrong, pd.concat([log, lines])
+            self._write_logs(logs)
         return accepted
 
-    def undo(self, symbols: Sequence[str] | None = None) -> int:
+    def undo(self) -> int:
         """Take repairs back; how many symbols had any."""
         with self.store.writing(self.dataset, self.frequency):
-            return self._forget(symbols or self.symbols)
+            return self._forget(self.symbols)
 
     def bars(self, symbols: Sequence[str] | None = None) -> Bars:
         """Checked and adjusted bars, of the named symbols alone where some are named.
@@ -137,7 +132,7 @@ class StoredSet:
                 )
             except DataError as error:
                 raise DataError(f"{error}; see drltrade data check {self.name}") from None
-            wrong = doubts(symbol, frames[symbol], log)
+            wrong = _doubts(symbol, frames[symbol], log)
             if len(wrong):
                 raise DataError(
                     f"{self.name} (symbol {symbol}), {wrong[0]}: a price that is hardly true; see "
@@ -175,6 +170,12 @@ class StoredSet:
             raise DataError(f"{path}: is no log of repairs ({error})") from None
         return mended(frame, log, f"{self.name} (symbol {symbol})"), log, text
 
+    def _write_logs(self, logs: Mapping[str, pd.DataFrame]) -> None:
+        self._log("").parent.mkdir(exist_ok=True)
+        write_many(
+            {self._log(symbol): log.to_csv(index=False).encode() for symbol, log in logs.items()}
+        )
+
     def _forget(self, symbols: Sequence[str]) -> int:
         logs = [self._log(symbol) for symbol in symbols if self._log(symbol).is_file()]
         for path in logs:
@@ -185,7 +186,7 @@ class StoredSet:
         return [self.store.sidecar(self.dataset, self.frequency, each).about for each in symbols]
 
 
-def doubts(symbol: str, frame: pd.DataFrame, log: pd.DataFrame) -> pd.DatetimeIndex:
+def _doubts(symbol: str, frame: pd.DataFrame, log: pd.DataFrame) -> pd.DatetimeIndex:
     """Bars of a finished series with moves that are errors, and are not accepted in its log."""
     found = [each.times for each in of_moves(symbol, frame, None) if each.severity == "error"]
     times = pd.DatetimeIndex(sorted(set().union(*found)))

@@ -156,9 +156,6 @@ def test_a_missing_symbol_is_named_with_those_there_are(store):
     put(store, "AAPL", bars(2))
     with pytest.raises(DataError, match=r"no series 'APPL'; did you mean 'AAPL'\? \(there are AA"):
         store.read("set", "1h", "APPL")
-    with store.writing("set", "1h") as writer:
-        writer.remove("AAPL")
-    assert files(store) == [".lock"]
 
 
 def test_readers_are_never_blocked_and_see_whole_series(store):
