@@ -110,6 +110,25 @@ def frequency_of(index: pd.DatetimeIndex) -> str:
     return f"{spacing.total_seconds():g}s"
 
 
+def common_frequency(frames: Mapping[str, pd.DataFrame], where: str) -> str:
+    """The frequency of several series, labels in any order; one of a single bar has the others'.
+
+    Raises:
+        DataError: none has two bars, or they differ.
+    """
+    times = {
+        symbol: pd.DatetimeIndex(frame.index).unique().sort_values()
+        for symbol, frame in frames.items()
+    }
+    found = {symbol: frequency_of(each) for symbol, each in times.items() if len(each) > 1}
+    if not found:
+        raise DataError(f"{where}: no symbol has two bars, which tell their frequency; state it")
+    if len(set(found.values())) > 1:
+        each = ", ".join(f"{symbol} {frequency}" for symbol, frequency in found.items())
+        raise DataError(f"{where}: symbols differ in frequency ({each}); put them in two files")
+    return next(iter(found.values()))
+
+
 def check_frame(frame: pd.DataFrame, where: str, rows: NDArray[np.int64] | None = None) -> None:
     """Refuse bars that cannot be true.
 

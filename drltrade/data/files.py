@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from drltrade.data.bars import COLUMNS, PRICES, Bars, frequency_of
+from drltrade.data.bars import COLUMNS, PRICES, Bars, common_frequency
 from drltrade.data.layout import AS_IT_STANDS, Layout
 from drltrade.data.series import adjustment_of, finished
 from drltrade.data.tables import OTHER_COLUMNS, find_columns, numbers, read_table
@@ -61,14 +61,10 @@ def read_bars(path: str | Path, layout: Layout = AS_IT_STANDS, symbol: str | Non
         )
         for name, frame in published.frames.items()
     }  # fmt: skip
-    frequencies = {name: frequency_of(_times(frame)) for name, frame in frames.items()}
-    if len(set(frequencies.values())) > 1:
-        found = ", ".join(f"{name} {frequency}" for name, frequency in frequencies.items())
-        raise DataError(f"{path}: symbols differ in frequency ({found}); put them in two files")
     return Bars(
         frames=frames,
         zone=published.zone,
-        frequency=next(iter(frequencies.values())),
+        frequency=common_frequency(frames, str(path)),
         source=str(path),
         sha256=published.sha256,
         adjustment=adjustment_of(published.frames, layout.adjustment),
@@ -98,7 +94,7 @@ def read_published(
     places = _series(table, columns, symbol or _stem(path), rows, str(path))
     frames = {name: bars.iloc[each] for name, each in places.items()}
     if layout.label == "open":
-        frequency = layout.frequency or _frequency(frames, str(path))
+        frequency = layout.frequency or common_frequency(frames, str(path))
         frames = {name: labelled_by_end(frame, frequency) for name, frame in frames.items()}
     return Published(
         frames=frames,
@@ -130,14 +126,6 @@ def _values(
             read = np.where(np.isnan(read) | (read == 0.0), 1.0, read)
         values[ours] = read
     return values
-
-
-def _frequency(frames: Mapping[str, pd.DataFrame], where: str) -> str:
-    """That of the series with most bars."""
-    times = _times(max(frames.values(), key=len)).unique().sort_values()
-    if len(times) < 2:
-        raise DataError(f"{where}: too few bars to tell their frequency; state it")
-    return frequency_of(times)
 
 
 def labelled_by_end(frame: pd.DataFrame, frequency: str) -> pd.DataFrame:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from drltrade.data.bars import frequency_of
+from drltrade.data.bars import common_frequency
 from drltrade.data.catalog import check_name
 from drltrade.data.files import read_published
 from drltrade.data.frequencies import DAILY
@@ -78,7 +78,7 @@ def import_prices(
                 raise DataError(f"{file}: symbol {each} is in another file of {path} too")
             frames[each] = _once(frame, published.rows[each], f"{file} (symbol {each})")
             dropped += len(frame) - len(frames[each])
-    frequency = frequency or _frequency(frames, path)
+    frequency = frequency or common_frequency(frames, str(path))
     if layout.label is None and frequency != "1d":
         raise ConfigError(unstated(layout, ["label"]))
     if frequency in DAILY:
@@ -160,19 +160,3 @@ def _once(frame: pd.DataFrame, rows: NDArray[np.int64], where: str) -> pd.DataFr
             )
         frame = frame[~frame.index.duplicated()]
     return frame.sort_index()
-
-
-def _frequency(frames: dict[str, pd.DataFrame], path: Path) -> str:
-    """That of all series; one of a single bar has everyone's."""
-    known = {
-        symbol: frequency_of(pd.DatetimeIndex(frame.index))
-        for symbol, frame in frames.items()
-        if len(frame) > 1
-    }
-    found = {frequency: symbol for symbol, frequency in known.items()}
-    if not found:
-        raise DataError(f"{path}: no symbol has two bars, which tell their frequency; state it")
-    if len(found) > 1:
-        each = ", ".join(f"{symbol} {frequency}" for frequency, symbol in found.items())
-        raise DataError(f"{path}: symbols differ in frequency ({each}); import them one by one")
-    return next(iter(found))

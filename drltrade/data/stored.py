@@ -171,7 +171,8 @@ class StoredSet:
         return mended(frame, log, f"{self.name} (symbol {symbol})"), log, text
 
     def _write_logs(self, logs: Mapping[str, pd.DataFrame]) -> None:
-        self._log("").parent.mkdir(exist_ok=True)
+        if logs:
+            self._log("").parent.mkdir(exist_ok=True)
         write_many(
             {self._log(symbol): log.to_csv(index=False).encode() for symbol, log in logs.items()}
         )
