@@ -41,7 +41,7 @@ def show_env(
 @envs.command("features")
 def list_features(as_json: Json = False) -> None:
     """The features that a preset can declare."""
-    from drltrade.features.table import available_features
+    from drltrade.features.declarations import available_features
 
     rows = [{"feature": name, "is": text} for name, text in available_features().items()]
     show_table("Features", rows, as_json)

@@ -109,9 +109,9 @@ def _ends(times: pd.DatetimeIndex, frequency: str, daily: bool) -> pd.DatetimeIn
 
 def _last_dates(dates: pd.DatetimeIndex, unit: str) -> pd.DatetimeIndex:
     """[T] the last date of the day, week or month of each."""
-    weekends = bool((dates.dayofweek >= 5).any())
+    weekends = bool((dates.day_of_week >= 5).any())
     if unit == "w":
-        return dates + pd.to_timedelta((6 if weekends else 4) - dates.dayofweek, unit="D")
+        return dates + pd.to_timedelta((6 if weekends else 4) - dates.day_of_week, unit="D")
     if unit == "mo":
         return dates + (pd.offsets.MonthEnd(0) if weekends else pd.offsets.BMonthEnd(0))
     return dates

@@ -3,6 +3,7 @@
 import gzip
 import io
 import zlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -133,6 +134,27 @@ def find_columns(table: pd.DataFrame, layout: Layout, where: str) -> dict[str, A
     if table.empty:
         raise DataError(f"{where}: no rows below the header")
     return found
+
+
+def find_time(names: Mapping[str, Any], layout: Layout, where: str) -> Any:
+    """What the time column is called in a file of which only the time is known.
+
+    Args:
+        names: lower-case name -> name in the file.
+
+    Raises:
+        DataError: there is none, or several.
+    """
+    stated = layout.columns.get("time", "").strip().lower()
+    times = [stated] if stated in names else [name for name in TIME_COLUMNS if name in names]
+    if "observation_date" in names and not times:  # as FRED writes it
+        times = ["observation_date"]
+    if len(times) != 1:
+        raise DataError(
+            f"{where}: {len(times)} time columns ({', '.join(times) or ', '.join(names)}); one "
+            f"of {', '.join(TIME_COLUMNS)} is needed, or layout.columns says which"
+        )
+    return names[times[0]]
 
 
 def _find_time(

@@ -10,7 +10,7 @@ from pydantic import Field, ValidationInfo, field_serializer, field_validator, m
 from drltrade.data.frequencies import parse_frequency
 from drltrade.data.universe import series_of
 from drltrade.errors import ConfigError
-from drltrade.features.table import parse_feature
+from drltrade.features.declarations import parse_feature
 from drltrade.market.costs import MOST_LEVERAGE, Bracket, Costs, Margin, market_rules
 from drltrade.market.reward_spec import parse_reward
 from drltrade.market.simulator import Rules, Starts

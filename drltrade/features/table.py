@@ -1,172 +1,169 @@
 """A declared list of features, such as ["log_return(1)", "rsi(14)"], made into a table."""
 
-import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from drltrade.data.frequencies import parse_frequency
-from drltrade.data.resample import resampled
-from drltrade.errors import ConfigError, DataError, suggestion
-from drltrade.features.indicators import Floats
-from drltrade.features.registry import FEATURES, Number, Parameter
+from drltrade.errors import ConfigError, DataError
+from drltrade.features.arrays import Floats
+from drltrade.features.cross_section import CrossSectional, Grid, Panel
+from drltrade.features.declarations import Feature, parse_features
+from drltrade.features.kinds import History
+from drltrade.features.memory import Memory
+from drltrade.features.regimes import FittedKind, Learned
+from drltrade.features.track import Context, Track
 
-
-@dataclass(frozen=True)
-class Feature:
-    """One declared feature, with every parameter filled in."""
-
-    name: str
-    values: tuple[Number, ...]
-    frequency: str | None = None
-    """Of the bars that it is computed on; None: those that are traded on."""
-
-    def __str__(self) -> str:
-        numbers = ", ".join(f"{value:g}" for value in self.values)
-        return f"{self.name}({numbers}){self._at}"
-
-    @property
-    def _at(self) -> str:
-        return f"@{self.frequency}" if self.frequency else ""
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """Names of the columns: "rsi(14)", "rsi(14)@1w", or "weekday_sin", "weekday_cos"."""
-        label = str(self) if self.values else self.name + self._at
-        return tuple(f"{label}_{part}" for part in FEATURES[self.name].columns) or (label,)
-
-    @property
-    def warm_up(self) -> int:
-        """Bars, of its own frequency, before the first value."""
-        return FEATURES[self.name].warm_up(*self.values)
-
-    def computed(self, frame: pd.DataFrame) -> tuple[tuple[Floats, ...], int]:
-        """Its columns [T] on bars [T], and the row of the first value (T: there is none).
-
-        On bars of a lower frequency a value is that of the last one that is complete by bar t.
-        """
-        if self.frequency is None:
-            return self._on(frame), min(self.warm_up, len(frame))
-        lower = resampled(frame, self.frequency)
-        if len(lower.frame) <= self.warm_up:
-            return (), len(frame)
-        last = lower.complete.searchsorted(frame.index, "right") - 1
-        first = int(np.argmax(last >= self.warm_up))
-        columns = (values[np.clip(last, 0, None)] for values in self._on(lower.frame))
-        return tuple(np.where(last < 0, np.nan, values) for values in columns), first
-
-    def _on(self, frame: pd.DataFrame) -> tuple[Floats, ...]:
-        return FEATURES[self.name].compute(frame, *self.values)
+Members = Callable[[str, pd.DatetimeIndex], NDArray[np.bool_]]
+"""(symbol, times [T]) -> [T] whether it belongs to the universe."""
 
 
-def available_features() -> dict[str, str]:
-    """Each feature as one declares it with its defaults, and what it is and takes."""
-    lines = {}
-    for name, kind in FEATURES.items():
-        feature = Feature(name, tuple(parameter.default for parameter in kind.parameters))
-        takes = "; ".join(str(parameter) for parameter in kind.parameters)
-        lines[str(feature)] = f"{kind.description} ({takes})" if takes else kind.description
-    return lines
-
-
-def parse_feature(text: str) -> Feature:
-    """Read one declaration: "rsi(14)", or "rsi(14)@1w" on bars of a lower frequency.
-
-    Parameters left out from the right take their defaults.
-
-    Raises:
-        ConfigError: names the text, what is wrong with it, and what is allowed.
-    """
-    match = re.fullmatch(r"\s*(\w+)\s*(?:\(([^()]*)\))?\s*(?:@\s*(\w+))?\s*", text)
-    if match is None:
-        raise ConfigError(
-            f"feature {text!r}: write it as a name and its numbers, such as 'rsi(14)', or "
-            "'rsi(14)@1w' on weeks"
-        )
-    name, inside = match[1], (match[2] or "").strip()
-    if name not in FEATURES:
-        hint = suggestion(name, FEATURES)
-        raise ConfigError(f"feature {text!r} is unknown{hint} (available: {', '.join(FEATURES)})")
-    kind = FEATURES[name]
-    given = [part.strip() for part in inside.split(",")] if inside else []
-    allowed = "; ".join(str(parameter) for parameter in kind.parameters) or "no parameters"
-    if len(given) > len(kind.parameters):
-        raise ConfigError(f"feature {text!r}: {len(given)} parameters; {name} takes {allowed}")
-    values = tuple(
-        _parse_value(part, parameter, text)
-        for part, parameter in zip(given, kind.parameters, strict=False)
-    ) + tuple(parameter.default for parameter in kind.parameters[len(given) :])
-    wrong = kind.rule(*values)
-    if wrong:
-        raise ConfigError(f"feature {text!r}: {wrong}")
-    if match[3] is not None:
-        try:
-            parse_frequency(match[3])
-        except ConfigError as error:
-            raise ConfigError(f"feature {text!r}: {error}") from None
-    return Feature(name, values, match[3])
-
-
-def _parse_value(part: str, parameter: Parameter, text: str) -> Number:
-    try:
-        value = int(part) if parameter.whole else float(part)
-    except ValueError:
-        value = float("nan")
-    if not parameter.minimum <= value < float("inf"):
-        raise ConfigError(f"feature {text!r}: {parameter.name} = {part!r}; allowed is {parameter}")
-    return value
-
-
-def parse_features(declared: Sequence[str]) -> tuple[Feature, ...]:
-    """Read a list of declarations.
-
-    Raises:
-        ConfigError: the list is empty, or has the same feature twice, or a bad declaration.
-    """
-    if isinstance(declared, str) or not declared:
-        raise ConfigError(f"features = {declared!r}: declare a list of at least one, ['rsi(14)']")
-    seen: dict[Feature, str] = {}
-    for text in declared:
-        feature = parse_feature(text)
-        if feature in seen:
-            raise ConfigError(f"feature {text!r} is declared twice (first as {seen[feature]!r})")
-        seen[feature] = text
-    return tuple(seen)
-
-
-def feature_table(frame: pd.DataFrame, declared: Sequence[str]) -> pd.DataFrame:
+def feature_table(
+    frame: pd.DataFrame, declared: Sequence[str], context: Context | None = None
+) -> pd.DataFrame:
     """Compute declared features of one symbol's bars.
 
     Args:
         frame: bars [T], columns open, high, low, close, volume, indexed by bar time.
         declared: such as ["log_return(1)", "rsi(14)", "weekday()", "rsi(14)@1w"].
+        context: exogenous series, and what was learned from a train period.
 
     Returns:
         float64 table [T - warm-up, F], dimensionless; its first row is the first bar on which every
         feature has its value. Row t depends on bars up to t alone.
 
     Raises:
-        ConfigError: the list is wrong.
+        ConfigError: the list is wrong, or has a feature that compares instruments.
         DataError: too few bars, a column is missing, or a feature is not finite after its warm-up.
     """
-    features = parse_features(declared)
-    missing = [name for name in ("high", "low", "close", "volume") if name not in frame]
-    if missing:
-        raise DataError(f"features: bars lack the column {', '.join(missing)}")
+    return _assembled(frame, parse_features(declared), context or Context(), {})
+
+
+def feature_tables(
+    frames: Mapping[str, pd.DataFrame],
+    declared: Sequence[str],
+    context: Context | None = None,
+    members: Members | None = None,
+) -> dict[str, pd.DataFrame]:
+    """Compute declared features of several symbols, which may be compared with each other.
+
+    Args:
+        frames: bars by symbol.
+        declared: such as ["log_return(1)", "rank(log_return(21))"].
+        context: as of `feature_table`.
+        members: who counts in a comparison; None: all that have a bar.
+
+    Returns:
+        A table for each symbol, as of `feature_table`.
+
+    Raises:
+        ConfigError, DataError: as `feature_table`; names the symbol.
+    """
+    features, context = parse_features(declared), context or Context()
+    compared = [each for each in features if isinstance(each.kind, CrossSectional)]
+    grids: dict[Feature, Grid] = {}
+    panel = None
+    if compared:
+        if len(frames) < 2:
+            raise ConfigError(
+                f"feature {compared[0]} compares instruments, and there is {len(frames)}; the data "
+                "must hold at least two"
+            )
+        panel = _panel(frames, members, context)
+        grids = {each: _grid(each, panel) for each in compared}
+    tables = {}
+    for number, (symbol, frame) in enumerate(frames.items()):
+        own = {}
+        if panel is not None:
+            rows = panel.times.get_indexer(pd.DatetimeIndex(frame.index))
+            own = {each: grid[rows, number] for each, grid in grids.items()}
+        try:
+            tables[symbol] = _assembled(frame, features, context, own)
+        except DataError as error:
+            raise DataError(f"{symbol}: {error}") from None
+    return tables
+
+
+def learn_features(
+    frames: Mapping[str, pd.DataFrame], declared: Sequence[str], context: Context, end: pd.Timestamp
+) -> dict[str, Learned]:
+    """What features with parameters of their own learn from the bars known before `end`.
+
+    Raises:
+        DataError: there are too few bars.
+    """
+    learned = {}
+    for feature in (part for each in parse_features(declared) for part in each.parts()):
+        if isinstance(feature.kind, FittedKind):
+            histories = []
+            for frame in frames.values():
+                source = Track(feature, context).source(frame)
+                known = source.frame[np.asarray(source.complete < end)]
+                if len(known) > 1:
+                    histories.append(History(known, Memory()))
+                if feature.series is not None:
+                    break  # the same beside every instrument
+            learned[str(feature)] = feature.kind.fit(histories)
+    return learned
+
+
+class FeatureStream:
+    """The features of one instrument, as its bars come.
+
+        stream = FeatureStream(["rsi(14)", "log_return(1)@1w"])
+        stream.update(bars_so_far)
+        stream.update(newest_bar)  # the next row of `feature_table`, bit for bit
+
+    Each step takes as long as its own bars, whatever came before.
+    """
+
+    def __init__(self, declared: Sequence[str], context: Context | None = None) -> None:
+        """See `feature_table`; also for the errors."""
+        self._tracks = [Track(each, context or Context()) for each in parse_features(declared)]
+        self._last: pd.Timestamp | None = None
+
+    def update(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """Features [T, F] of the bars that follow; NaN where one is not warm yet.
+
+        Raises:
+            DataError: a bar is not after those before it.
+        """
+        times = pd.DatetimeIndex(frame.index)
+        if len(times) == 0:
+            raise DataError("features: there is no bar to take in")
+        if not times.is_monotonic_increasing or times.has_duplicates or (
+            self._last is not None and times[0] <= self._last
+        ):  # fmt: skip
+            raise DataError(f"features: bars must follow those before them, after {self._last}")
+        columns: dict[str, Floats] = {}
+        for track in self._tracks:
+            values, warm = track.step(frame)
+            columns |= {
+                name: np.where(warm, column, np.nan)
+                for name, column in zip(track.feature.columns, values, strict=True)
+            }
+        self._last = times[-1]
+        return pd.DataFrame(columns, times)
+
+
+def _assembled(
+    frame: pd.DataFrame, features: tuple[Feature, ...], context: Context,
+    compared: Mapping[Feature, Floats],
+) -> pd.DataFrame:  # fmt: skip
+    """The table of one instrument, from the first row that has every feature on."""
     arrays: dict[str, Floats] = {}
     begin = 0
     for feature in features:
-        computed, first = feature.computed(frame)
-        if first >= len(frame):
-            at = f"{feature.warm_up + 1} of {feature.frequency}" if feature.frequency else ""
-            raise DataError(
-                f"features: {len(frame)} bars, but {feature} has its first value at bar "
-                f"{at or feature.warm_up + 1}: at least that many are needed"
-            )
-        begin = max(begin, first)
-        arrays.update(zip(feature.columns, computed, strict=True))
+        if feature in compared:
+            values: tuple[Floats, ...] = (compared[feature],)
+            warm = (np.arange(len(frame)) >= feature.warm_up) & (~np.isnan(values[0])).cumsum()
+        else:
+            values, warm = Track(feature, context).step(frame)
+        if not warm.any():
+            raise DataError(f"features: {len(frame)} bars, but {_needed(feature)}")
+        begin = max(begin, int(np.argmax(warm)))
+        arrays.update(zip(feature.columns, values, strict=True))
     table = pd.DataFrame(arrays, index=frame.index).iloc[begin:]
     wrong = ~np.isfinite(table.to_numpy())
     if wrong.any():
@@ -174,3 +171,41 @@ def feature_table(frame: pd.DataFrame, declared: Sequence[str]) -> pd.DataFrame:
         value = float(table.to_numpy()[row, column])
         raise DataError(f"features: {table.columns[column]} = {value} at {table.index[row]}")
     return table
+
+
+def _needed(feature: Feature) -> str:
+    at = f"{feature.warm_up + 1}"
+    if feature.frequency is not None:
+        at += f" of {feature.frequency}"
+    if feature.series is not None:
+        at += f" of the series {feature.series}"
+    return f"{feature} has its first value at bar {at}: at least that many are needed"
+
+
+def _panel(frames: Mapping[str, pd.DataFrame], members: Members | None, context: Context) -> Panel:
+    times = pd.DatetimeIndex(sorted(set().union(*(frame.index for frame in frames.values()))))
+    close = np.full((len(times), len(frames)), np.nan)
+    counted = np.zeros(close.shape, np.bool_)
+    for number, (symbol, frame) in enumerate(frames.items()):
+        rows = times.get_indexer(pd.DatetimeIndex(frame.index))
+        close[rows, number] = frame["close"].to_numpy(np.float64)
+        counted[rows, number] = True
+        if members is not None:
+            counted[:, number] &= members(symbol, times)
+
+    def of(feature: Feature) -> Grid:
+        grid = np.full(close.shape, np.nan)
+        for number, frame in enumerate(frames.values()):
+            (values, *_), warm = Track(feature, context).step(frame)
+            rows = times.get_indexer(pd.DatetimeIndex(frame.index))
+            grid[rows, number] = np.where(warm, values, np.nan)
+        return grid
+
+    return Panel(times, close, counted, of)
+
+
+def _grid(feature: Feature, panel: Panel) -> Grid:
+    """[T, N] of a feature that compares."""
+    assert isinstance(feature.kind, CrossSectional)
+    values = feature.kind.compute(panel, *feature.values)
+    return values if values.ndim == 2 else np.repeat(values[:, None], panel.close.shape[1], axis=1)

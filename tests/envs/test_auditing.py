@@ -12,7 +12,7 @@ from drltrade.envs.config import PortfolioConfig, TradingConfig
 from drltrade.envs.task import Task
 from drltrade.envs.trading import TradingEnv
 from drltrade.errors import ConfigError
-from drltrade.features import registry
+from drltrade.features import kinds as registry
 from drltrade.settings import parse
 
 PERIODS = {
@@ -42,8 +42,8 @@ def test_presets_know_nothing_of_the_future(bars, model, settings):
 def test_a_feature_that_does_is_found_in_a_preset(bars, monkeypatch):
     kind = registry.FEATURES["log_return"]
 
-    def tomorrow(frame, horizon):
-        close = frame["close"].to_numpy(np.float64)
+    def tomorrow(history, horizon):
+        close = history.close
         return (np.append(np.log(close[1:] / close[:-1]), 0.0),)
 
     careless = registry.FeatureKind(kind.description, kind.parameters, tomorrow, kind.warm_up)

@@ -15,7 +15,7 @@ from drltrade.envs.task import Task
 from drltrade.envs.trading import TradingEnv
 from drltrade.envs.vector import MarketVectorEnv
 from drltrade.errors import ConfigError, DataError
-from drltrade.features.registry import FEATURES, FeatureKind
+from drltrade.features.kinds import FEATURES, FeatureKind
 
 FLAT = [100.0] * 12
 DATES = {
@@ -125,8 +125,8 @@ def test_a_price_of_zero_is_bad_where_nothing_trades_too():
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 @pytest.mark.parametrize("symbols", ["X", "AB"])
 def test_a_feature_that_is_no_number_names_asset_column_and_time(monkeypatch, value, symbols):
-    def compute(frame):
-        numbers = np.where(frame["close"] == 77.0, value, 1.0)
+    def compute(history):
+        numbers = np.where(history.close == 77.0, value, 1.0)
         numbers[0] = np.nan  # its warm-up
         return (numbers,)
 

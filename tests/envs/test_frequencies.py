@@ -38,7 +38,7 @@ def task(bars, **settings):
 def test_a_weekly_market_out_of_days():
     market = drltrade.make_env("sp500-daily", frequency="1w").unwrapped.task.market
     assert market.periods_per_year == 52.0
-    assert (market.times.dayofweek == 4).all()
+    assert (market.times.day_of_week == 4).all()
 
 
 def test_a_daily_market_out_of_minutes(bars):

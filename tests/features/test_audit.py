@@ -5,15 +5,22 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from surroundings import beside
 
 from drltrade.data.catalog import load_bars
 from drltrade.errors import ConfigError, DataError
 from drltrade.features.audit import Leak, audit
+from drltrade.features.cross_section import CROSS_SECTIONAL
+from drltrade.features.declarations import KINDS, available_features, parse_feature
 from drltrade.features.planted import PLANTED
-from drltrade.features.registry import FEATURES
-from drltrade.features.table import available_features, feature_table
+from drltrade.features.table import feature_table, feature_tables
 
-DECLARED = [*available_features(), "log_return(5)", "ma_ratio(60)", "macd(3, 10, 4)", "rsi(2)"]
+DECLARED = [
+    *(text for text in available_features() if parse_feature(text).name not in CROSS_SECTIONAL),
+    "log_return(5)", "ma_ratio(60)", "macd(3, 10, 4)", "rsi(2)", "series.rsi(14)", "regime()@1w",
+]  # fmt: skip
+COMPARING = [text for text in available_features() if text not in DECLARED]
+CONTEXT = beside("nasdaq")
 
 
 def random_walk(seed, length):
@@ -42,20 +49,39 @@ def bars():
 @pytest.mark.parametrize(("name", "symbol"), [("sp500", "SP500"), ("us5", "AAPL"), ("us5", "FB")])
 def test_features_are_causal_on_real_prices(declared, name, symbol):
     frame = load_bars(name).frame(symbol)
+    if len(frame) <= parse_feature(declared).warm_up + 2:
+        pytest.skip("shorter than the warm-up")
     frame["signal_1"] = np.arange(len(frame)) % 7.0
-    assert audit(lambda bars: feature_table(bars, [declared]), frame) == []
+    assert audit(lambda bars: feature_table(bars, [declared], CONTEXT), frame, 32) == []
+
+
+@pytest.mark.parametrize("declared", COMPARING)
+@pytest.mark.parametrize("changed", ["AAPL", "MSFT"])
+def test_comparisons_are_causal(declared, changed):
+    frames = {name: load_bars("us5").frame(name).iloc[-350:] for name in ("AAPL", "MSFT", "IBM")}
+
+    def build(bars):
+        tables = feature_tables({**frames, changed: bars}, [declared])
+        joined = pd.concat(tables, axis=1)
+        joined.columns = joined.columns.map("/".join)
+        return joined[joined.index.isin(bars.index)]
+
+    assert audit(build, frames[changed], cuts=8) == []
 
 
 def test_every_registered_feature_is_audited():
-    assert {text.split("(")[0] for text in DECLARED} == set(FEATURES)
+    named = {parse_feature(text).name for text in (*DECLARED, *COMPARING)}
+    assert named == set(KINDS)
+    assert {parse_feature(text).name for text in COMPARING} == set(CROSS_SECTIONAL)
 
 
 @settings(max_examples=20, deadline=None)
-@given(st.integers(0, 2**32 - 1), st.integers(65, 300))
+@given(st.integers(0, 2**32 - 1), st.integers(300, 500))
 def test_features_are_causal_on_random_walks(seed, length):
     rng = np.random.default_rng(seed)
     frame = random_walk(seed, length)
-    assert audit(lambda bars: feature_table(bars, DECLARED), frame, cuts=5, rng=rng) == []
+    declared = [text for text in DECLARED if not text.endswith("@1w")]
+    assert audit(lambda bars: feature_table(bars, declared, CONTEXT), frame, 5, rng) == []
 
 
 LEAKS = {

@@ -91,7 +91,7 @@ def test_numbers_worked_by_hand():
     # Gains 1, 2, 0, 0 and losses 0, 0, 0, 2, smoothed with n = 2.
     np.testing.assert_allclose(indicators.rsi(close, 2), [nan, nan, 100, 100, 100 * 0.375 / 1.375])
     np.testing.assert_allclose(
-        indicators.rolling_zscore(close, 3)[2:], [5 / 3 / np.sqrt(14 / 9), 0.5**0.5, -(2**0.5)]
+        indicators.zscore(close, 3)[2:], [5 / 3 / np.sqrt(14 / 9), 0.5**0.5, -(2**0.5)]
     )
     np.testing.assert_allclose(
         indicators.log_return(close, 2), [nan, nan, np.log(4), np.log(2), -np.log(2)]
@@ -114,7 +114,7 @@ def test_true_range_by_hand():
 def test_constant_prices_have_no_spread(price):
     close = np.full(60, price)
     assert indicators.rsi(close, 14)[14:].tolist() == [50.0] * 46
-    assert indicators.rolling_std(close, 7, ddof=1)[6:].tolist() == [0.0] * 54
+    assert indicators.std(close, 7, 1)[6:].tolist() == [0.0] * 54
     assert indicators.bollinger_position(close, 20, 2.0)[19:].tolist() == [0.0] * 41
     assert indicators.realised_volatility(close, 20)[20:].tolist() == [0.0] * 40
     np.testing.assert_allclose(indicators.macd(close, 12, 26, 9)[2][33:], 0.0, atol=1e-15 * price)
@@ -125,7 +125,7 @@ def test_constant_prices_have_no_spread(price):
     st.integers(2, 12),
 )
 def test_windows_equal_a_plain_loop(x, n):
-    std, zscore = indicators.rolling_std(x, n, ddof=0), indicators.rolling_zscore(x, n)
+    std, zscore = indicators.std(x, n), indicators.zscore(x, n)
     mean = indicators.sma(x, n)
     assert np.isnan(mean[: n - 1]).all()
     for t in range(n - 1, len(x)):
@@ -145,7 +145,7 @@ def test_short_series_are_all_warm_up(length):
         indicators.ema(close, 34),
         indicators.rsi(close, 34),
         *indicators.macd(close, 12, 26, 9),
-        indicators.rolling_zscore(close, 34),
+        indicators.zscore(close, 34),
         indicators.atr(high, low, close, 34),
         indicators.log_return(close, 34),
         indicators.realised_volatility(close, 34),
@@ -156,5 +156,5 @@ def test_short_series_are_all_warm_up(length):
 
 def test_windowed_indicators_do_not_depend_on_where_the_series_starts():
     close = PRICES["sp500"][2]
-    for function in (indicators.sma, indicators.rolling_zscore, indicators.realised_volatility):
+    for function in (indicators.sma, indicators.zscore, indicators.realised_volatility):
         np.testing.assert_array_equal(function(close, 20)[1020:], function(close[1000:], 20)[20:])

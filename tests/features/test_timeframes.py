@@ -8,7 +8,8 @@ from drltrade.data.catalog import load_bars
 from drltrade.data.resample import resampled
 from drltrade.errors import ConfigError, DataError
 from drltrade.features.audit import audit
-from drltrade.features.table import feature_table, parse_feature
+from drltrade.features.declarations import parse_feature
+from drltrade.features.table import feature_table
 
 DECLARED = ["log_return(1)", "log_return(1)@1w", "rsi(14)@1w", "month()@1mo"]
 

@@ -13,7 +13,7 @@ import torch
 import drltrade
 from drltrade.envs.trading import TradingEnv
 from drltrade.envs.vector import MarketVectorEnv
-from drltrade.features.registry import FEATURES, FeatureKind
+from drltrade.features.kinds import FEATURES, FeatureKind
 
 FREE = {"commission_bps": 0.0, "slippage_bps": 0.0}
 YEARLY = 0.365
@@ -157,8 +157,8 @@ def test_no_value_of_a_feature_keeps_an_asset_from_trading(make, monkeypatch):
     targets = [1, -1, 0.5, 0, 1, -1, 1]
     prices = [100, 101, 99, 103, 98, 104, 97, 105]
 
-    def signs(frame):
-        return (np.resize([1.0, -1.0], len(frame)),)
+    def signs(history):
+        return np.resize([1.0, -1.0], len(history.close))
 
     monkeypatch.setitem(FEATURES, "signs", FeatureKind("1 and -1", (), signs, lambda: 0))
     task = make(prices, features=["signs"])

@@ -1,0 +1,166 @@
+"""Series that are not traded but tell something: VIX, interest rates, an index, the weather."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from pydantic import Field, field_validator
+
+from drltrade.data.bars import COLUMNS
+from drltrade.data.catalog import CATALOG, find_file, find_stored, load_bars
+from drltrade.data.layout import Layout
+from drltrade.data.tables import find_time, numbers, read_table
+from drltrade.data.times import parse_times
+from drltrade.errors import DataError, suggestion
+from drltrade.settings import Settings
+
+MISSING = ("", ".", "nan", "NaN", "NA", "N/A", "null")
+"""How files write that nothing was published; FRED writes a point."""
+
+
+class Exogenous(Settings):
+    """A table `[exogenous.NAME]` of an env preset."""
+
+    data: str = Field(description="a data set, or a CSV or parquet file of times and values")
+    symbol: str | None = Field(None, description="which of its symbols; None: its only one")
+    column: str | None = Field(
+        None, description="which column is the value; None: close, or the only one"
+    )
+    lag: str = Field(
+        description="from its label until it was published: 0d, 1d, 8h ...; a date stands for its "
+        "session's close, and on bars within the day for the end of the day"
+    )
+    max_age: str | None = Field(
+        None, description="how long a value is known for; None: 10 of the series' spacings"
+    )
+    layout: Layout = Layout()
+
+    @field_validator("lag", "max_age")
+    @classmethod
+    def _a_duration(cls, value: str | None) -> str | None:
+        if value is not None and duration(value) < pd.Timedelta(0):
+            raise ValueError(f"{value!r}: nothing is known before it happens")
+        return value
+
+    @property
+    def published_after(self) -> pd.Timedelta:
+        """The lag."""
+        return duration(self.lag)
+
+
+def duration(text: str) -> pd.Timedelta:
+    """A length of time such as 0d, 1d, 36h, 15min.
+
+    Raises:
+        ValueError: it is none.
+    """
+    try:
+        if not text.strip("+- .").isdigit():  # pandas takes a bare number for nanoseconds
+            return pd.Timedelta(text)
+    except ValueError:
+        pass
+    raise ValueError(f"{text!r}: a length of time such as 0d, 1d, 8h, 15min")
+
+
+@dataclass(frozen=True)
+class ExogenousSeries:
+    """Values by label, oldest first.
+
+    Attributes:
+        frame: close [K], and open, high, low, volume where there are such, without NaN in close.
+        zone: of the labels; None where the source does not say.
+        source: for errors and reports.
+        sha256: of the file's bytes.
+    """
+
+    frame: pd.DataFrame
+    zone: str | None
+    source: str
+    sha256: str
+
+    @property
+    def daily(self) -> bool:
+        """Whether labels are dates."""
+        return bool(pd.DatetimeIndex(self.frame.index).is_normalized)
+
+
+def load_exogenous(config: Exogenous) -> ExogenousSeries:
+    """Load a series: a data set's, with all its columns; or a file's.
+
+    A file has a time column and values; no volume is needed, and rows without a value are left out.
+
+    Raises:
+        DataError: as `load_bars`; or there are several symbols or columns and none is named.
+    """
+    if config.data in CATALOG or find_stored(config.data) is not None:
+        bars = load_bars(config.data, None if config.symbol is None else (config.symbol,))
+        frame = bars.frame(_one(config.symbol, bars.symbols, bars.source))
+        if config.column is not None:
+            if config.column not in frame:
+                raise DataError(
+                    f"{bars.source}: no column {config.column!r} ({', '.join(map(str, frame))})"
+                )
+            frame = frame[[config.column]].set_axis(["close"], axis=1)
+        return ExogenousSeries(frame, bars.zone, bars.source, bars.sha256)
+    return _from_file(find_file(config.data), config)
+
+
+def _from_file(path: Path, config: Exogenous) -> ExogenousSeries:
+    content, where = path.read_bytes(), str(path)
+    table, rows = read_table(path, content, config.layout)
+    names = {str(name).strip().lower(): name for name in table.columns}
+    time = find_time(names, config.layout, where)
+    times, zone = parse_times(table[time], config.layout, rows, where)
+    kept = np.ones(len(table), np.bool_)
+    symbols = next((names[name] for name in ("symbol", "ticker") if name in names), None)
+    if symbols is not None:
+        of = table[symbols].astype(str)
+        kept = (of == _one(config.symbol, tuple(of.unique()), where)).to_numpy()
+    value = _value_column(names, config.column, {str(time), str(symbols)}, where)
+    wanted = {"close": value}
+    if config.column is None and value == names.get("close"):
+        wanted |= {name: names[name] for name in COLUMNS if name in names}
+    columns: dict[str, Any] = {}
+    for ours, theirs in wanted.items():
+        values = table[theirs]
+        if not pd.api.types.is_numeric_dtype(values.dtype):
+            values = values.astype(object).where(~values.isin(MISSING), "")
+        columns[ours] = numbers(values, str(theirs), config.layout, rows, where)
+    frame = pd.DataFrame(columns, pd.DatetimeIndex(times, name="time"))
+    frame = frame[kept & frame["close"].notna().to_numpy()].sort_index()
+    if not np.isfinite(frame["close"].to_numpy()).all():
+        raise DataError(f"{where}, column {value}: a value is infinite")
+    if frame.index.has_duplicates:
+        twice = frame.index[frame.index.duplicated()][0]
+        raise DataError(f"{where}: the time {twice} is there twice; name a symbol?")
+    if len(frame) < 2:
+        raise DataError(f"{where}: {len(frame)} values; at least 2 are needed")
+    return ExogenousSeries(frame, zone, where, hashlib.sha256(content).hexdigest())
+
+
+def _one(symbol: str | None, symbols: tuple[str, ...], where: str) -> str:
+    if symbol is None and len(symbols) == 1:
+        return symbols[0]
+    if symbol not in symbols:
+        hint = suggestion(symbol, symbols) if symbol else ""
+        said = "no symbol is named" if symbol is None else f"no symbol {symbol!r}{hint}"
+        raise DataError(f"{where}: {said} (there are {', '.join(symbols[:20])})")
+    return symbol
+
+
+def _value_column(names: dict[str, Any], column: str | None, other: set[str], where: str) -> Any:
+    values = [name for name, theirs in names.items() if str(theirs) not in other]
+    if column is not None:
+        if column.strip().lower() not in values:
+            raise DataError(f"{where}: no column {column!r} (there are {', '.join(values)})")
+        return names[column.strip().lower()]
+    if "close" in values:
+        return names["close"]
+    if len(values) != 1:
+        raise DataError(
+            f"{where}: name the column that is the value (there are {', '.join(values)})"
+        )
+    return names[values[0]]

@@ -1,0 +1,160 @@
+"""Features that compare instruments with each other at the same bar.
+
+Sources
+-------
+- Kritzman and Li 2010, "Skulls, financial turbulence, and risk management", Financial Analysts
+  Journal 66(5): turbulence.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from drltrade.features import indicators, rolling
+from drltrade.features.arrays import Floats
+from drltrade.features.kinds.kind import Another, Parameter, bars
+
+Grid = NDArray[np.float64]
+"""[T, N], NaN where an instrument has no bar or no value."""
+
+
+@dataclass(frozen=True)
+class Panel:
+    """Instruments side by side.
+
+    Attributes:
+        times: [T] at which any of them has a bar.
+        close: [T, N]
+        members: [T, N] which count: those of the universe at the time that have a bar.
+        of: a feature's values [T, N].
+    """
+
+    times: pd.DatetimeIndex
+    close: Grid
+    members: NDArray[np.bool_]
+    of: Callable[[Any], Grid]
+
+    @property
+    def returns(self) -> Grid:
+        """[T, N] log returns from each instrument's bar before, whenever that was."""
+        known = pd.DataFrame(np.log(self.close)).ffill()
+        result: Grid = known.diff().where(~np.isnan(self.close)).to_numpy()
+        return result
+
+
+@dataclass(frozen=True)
+class CrossSectional:
+    """A feature of several instruments; otherwise as `FeatureKind`.
+
+    Attributes:
+        compute: (Panel, *parameters) -> [T, N], or [T] where it is the same for all.
+    """
+
+    description: str
+    parameters: tuple[Parameter | Another, ...]
+    compute: Callable[..., Grid | Floats]
+    warm_up: Callable[..., int]
+    columns: tuple[str, ...] = field(default=())
+    rule: Callable[..., str | None] = lambda *_: None
+
+
+def rank(panel: Panel, inner: Any) -> Grid:
+    """The share of the other members that are below, from -1 to 1; equal ones by a half."""
+    values = panel.of(inner)
+    counted = np.where(panel.members, values, np.nan)
+    result = np.full(values.shape, np.nan)
+    for n in range(values.shape[1]):
+        own = values[:, n : n + 1]
+        others = np.delete(counted, n, axis=1)
+        below = (others < own).sum(axis=1) + 0.5 * (others == own).sum(axis=1)
+        share = rolling.ratio(below.astype(np.float64), _count(others), 0.5)
+        result[:, n] = np.where(np.isnan(own[:, 0]), np.nan, 2.0 * share - 1.0)
+    return result
+
+
+def relative(panel: Panel, inner: Any) -> Grid:
+    """Less the mean of the members."""
+    values = panel.of(inner)
+    result: Grid = values - _mean(np.where(panel.members, values, np.nan))[:, None]
+    return result
+
+
+def dispersion(panel: Panel, n: int) -> Floats:
+    """Standard deviation of the members' log returns at each bar, averaged over n bars."""
+    counted = np.where(panel.members, panel.returns, np.nan)
+    spread = np.sqrt(_mean((counted - _mean(counted)[:, None]) ** 2))
+    there, result = ~np.isnan(spread), np.full(len(spread), np.nan)
+    result[there] = rolling.sma(spread[there], n)
+    return result
+
+
+def market_beta(panel: Panel, n: int) -> Grid:
+    """Slope of log returns on the members' mean, over n of the instrument's own bars."""
+    returns = panel.returns
+    market = _mean(np.where(panel.members, returns, np.nan))
+    result = np.full(returns.shape, np.nan)
+    for i in range(returns.shape[1]):
+        own = ~np.isnan(panel.close[:, i])
+        result[own, i] = indicators.beta(returns[own, i], market[own], n)
+    return result
+
+
+def turbulence(panel: Panel, n: int) -> Floats:
+    """(y - mu)' S^-1 (y - mu) / N: how unusual the returns y at t are beside the n bars before.
+
+    mu and S are the mean and covariance of those n bars; N members have all n + 1 returns. Of more
+    members than bars, the pseudo-inverse of S is taken. 0 where there are no two such members.
+    """
+    returns, count = np.where(panel.members, panel.returns, np.nan), len(panel.times)
+    result = np.full(count, np.nan)
+    for t in range(n + 1, count):
+        window = returns[t - n : t + 1]
+        whole = window[:, ~np.isnan(window).any(axis=0)]
+        size = whole.shape[1]
+        result[t] = 0.0
+        if size >= 2:
+            past, newest = whole[:-1], whole[-1]
+            deviation = newest - past.mean(axis=0)
+            precision = np.linalg.pinv(np.cov(past, rowvar=False), hermitian=True)
+            result[t] = deviation @ precision @ deviation / size
+    return result
+
+
+def _mean(values: Grid) -> Floats:
+    """[T] over what is not NaN; NaN where nothing is."""
+    return rolling.ratio(np.nansum(values, axis=1), _count(values), np.nan)
+
+
+def _count(values: Grid) -> Floats:
+    count: Floats = (~np.isnan(values)).sum(axis=1).astype(np.float64)
+    return count
+
+
+_USUAL = Another("feature", "log_return(21)")
+
+CROSS_SECTIONAL: dict[str, CrossSectional] = {
+    "rank": CrossSectional(
+        "rank of a feature among the instruments, -1 lowest, 1 highest", (_USUAL,), rank,
+        lambda inner: inner.warm_up,
+    ),
+    "relative": CrossSectional(
+        "a feature less the instruments' mean", (_USUAL,), relative, lambda inner: inner.warm_up,
+    ),
+    "dispersion": CrossSectional(
+        "standard deviation of log returns across instruments, averaged over n bars",
+        (bars(20, 1),), dispersion, lambda n: n,
+    ),
+    "market_beta": CrossSectional(
+        "slope of log returns on the instruments' mean, over n bars", (bars(60, 3),), market_beta,
+        lambda n: n,
+    ),
+    "turbulence": CrossSectional(
+        "turbulence index / instruments: how unusual the returns are beside n bars before",
+        (bars(252, 3),), turbulence, lambda n: n + 1,
+    ),
+}  # fmt: skip
+"""By the name that a preset declares it with."""

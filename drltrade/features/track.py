@@ -1,0 +1,144 @@
+"""One declared feature followed along the bars of one instrument, all at once or a few at a time.
+
+There is one way to compute a feature, and this is it: a table of many bars is the first step of a
+track, and a live decision is one step more of the same.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from drltrade.data.frequencies import length_of
+from drltrade.data.resample import Resampled, resampled
+from drltrade.errors import ConfigError, DataError
+from drltrade.features.arrays import Floats
+from drltrade.features.cross_section import CrossSectional
+from drltrade.features.declarations import Feature
+from drltrade.features.exogenous import Joined
+from drltrade.features.kinds import FeatureKind, History
+from drltrade.features.memory import Memory
+from drltrade.features.regimes import FittedKind, Learned
+
+_KEPT = 10
+"""Bars of a lower frequency of which the parts are kept, to see the market's week."""
+
+
+@dataclass(frozen=True)
+class Context:
+    """What features need beside bars.
+
+    Attributes:
+        exogenous: series by name.
+        learned: by declared feature, what was learned from the train period.
+    """
+
+    exogenous: Mapping[str, Joined] = field(default_factory=dict)
+    learned: Mapping[str, Learned] = field(default_factory=dict)
+
+    def series(self, name: str, text: str) -> Joined:
+        """Raises ConfigError where the preset has no such series."""
+        if name not in self.exogenous:
+            raise ConfigError(
+                f"feature {text!r} names the exogenous series {name!r}; there are "
+                f"{', '.join(self.exogenous) or 'none: set exogenous.' + name}"
+            )
+        return self.exogenous[name]
+
+
+class Track:
+    """Where the computation of a feature stands."""
+
+    def __init__(self, feature: Feature, context: Context) -> None:
+        kind = feature.kind
+        if isinstance(kind, CrossSectional):
+            raise ConfigError(f"feature {feature} compares instruments; it needs several at once")
+        self.feature, self.context, self._kind = feature, context, kind
+        self._memory, self._known = Memory(), 0
+        self._last = tuple(np.full(1, np.nan) for _ in feature.columns)
+        self._parts: pd.DataFrame | None = None
+        self._label: pd.Timestamp | None = None
+
+    def step(self, frame: pd.DataFrame) -> tuple[tuple[Floats, ...], NDArray[np.bool_]]:
+        """Columns [T] on the bars [T] that follow those of the step before, and [T] whether they
+        are warm: whether its own bars up to there are more than its warm-up."""
+        times = pd.DatetimeIndex(frame.index)
+        if self.feature.series is not None:
+            return self._exogenous(times)
+        if self.feature.frequency is not None:
+            return self._lower(frame, times)
+        columns = self.values(frame, lambda: times)
+        known = self._known + np.arange(1, len(frame) + 1)
+        self._known += len(frame)
+        warm = known > self.feature.warm_up
+        if self.feature.series_named:
+            warm = warm & (~np.isnan(np.stack(columns)).any(axis=0)).cumsum().astype(np.bool_)
+        return columns, warm
+
+    def values(
+        self, frame: pd.DataFrame, moments: Callable[[], pd.DatetimeIndex]
+    ) -> tuple[Floats, ...]:
+        """Columns on bars of its own frequency, each complete at one of `moments`."""
+        text = str(self.feature)
+        history = History(
+            frame, self._memory,
+            lambda name: self.context.series(name, text).close(moments()),
+        )  # fmt: skip
+        self._memory.resume()
+        if isinstance(self._kind, FittedKind):
+            if text not in self.context.learned:
+                raise DataError(f"features: {text} learns from a train period; nothing was learned")
+            return self._kind.on(history, self.context.learned[text], *self.feature.values)
+        assert isinstance(self._kind, FeatureKind)
+        return self._kind.on(history, *self.feature.values)
+
+    def source(self, frame: pd.DataFrame) -> Resampled:
+        """The bars that it is computed on, and when each is complete."""
+        if self.feature.series is not None:
+            joined = self.context.series(self.feature.series, str(self.feature))
+            return Resampled(joined.frame, joined.known)
+        if self.feature.frequency is not None:
+            return resampled(frame, self.feature.frequency)
+        return Resampled(frame, pd.DatetimeIndex(frame.index))
+
+    def _exogenous(self, times: pd.DatetimeIndex) -> tuple[tuple[Floats, ...], NDArray[np.bool_]]:
+        assert self.feature.series is not None
+        joined = self.context.series(self.feature.series, str(self.feature))
+        if self._known == 0:
+            self._last = self.values(joined.frame, lambda: joined.known)
+            self._known = len(joined.frame)
+        place = joined.places(times)
+        return _picked(self._last, place), place >= self.feature.warm_up
+
+    def _lower(
+        self, frame: pd.DataFrame, times: pd.DatetimeIndex
+    ) -> tuple[tuple[Floats, ...], NDArray[np.bool_]]:
+        assert self.feature.frequency is not None
+        parts = frame if self._parts is None else pd.concat([self._parts, frame])
+        lower = self.source(parts)
+        new = slice(None)
+        if self._label is not None:
+            new = slice(int(lower.frame.index.searchsorted(self._label, "right")), None)
+        bars, complete = lower.frame.iloc[new], lower.complete[new]
+        computed = self.values(bars, lambda: complete) if len(bars) else ()
+        # The last value of the step before stands in front of the new ones.
+        values = tuple(
+            np.concatenate([last, *([column] if len(bars) else [])])
+            for last, column in zip(self._last, computed or self._last, strict=True)
+        )
+        place = complete.searchsorted(times, "right").astype(np.int64)
+        warm = self._known + place > self.feature.warm_up
+        if len(bars):
+            self._known += len(bars)
+            self._last = tuple(column[-1:] for column in values)
+            self._label = pd.Timestamp(bars.index[-1])
+        kept = times[-1] - _KEPT * 2 * length_of(self.feature.frequency)
+        self._parts = parts[parts.index >= kept]
+        return _picked(values, place), warm
+
+
+def _picked(columns: tuple[Floats, ...], place: NDArray[np.int64]) -> tuple[Floats, ...]:
+    """The value of each column at each place; NaN where that is below 0."""
+    return tuple(np.where(place < 0, np.nan, values[np.clip(place, 0, None)]) for values in columns)
