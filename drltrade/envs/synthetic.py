@@ -1,6 +1,5 @@
 """A synthetic market made ready: its paths end to end, scaled by the train paths alone."""
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -55,11 +54,6 @@ def source_of(process: Process) -> str:
     usual = {name: field.default for name, field in Process.model_fields.items()}
     said = [f"{key} = {v}" for key, v in values.items() if key not in usual or v != usual[key]]
     return f"synthetic: {kind}" + (f" ({', '.join(said)})" if said else "")
-
-
-def hash_of(process: Process) -> str:
-    """sha256 of all that the bars depend on, as JSON."""
-    return hashlib.sha256(process.model_dump_json().encode()).hexdigest()
 
 
 def _symbol(process: Process) -> str:

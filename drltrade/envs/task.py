@@ -14,7 +14,7 @@ from drltrade.data.catalog import load_bars
 from drltrade.data.resample import resampled_bars
 from drltrade.data.universe import read_universe
 from drltrade.envs.config import MarketConfig, PeriodName, PortfolioConfig, TradingConfig
-from drltrade.envs.synthetic import hash_of, source_of, synthetic_market
+from drltrade.envs.synthetic import source_of, synthetic_market
 from drltrade.errors import ConfigError, DataError
 from drltrade.features.scaling import Scaler
 from drltrade.features.table import feature_table
@@ -62,7 +62,7 @@ class Task:
                 )
             process = config.synthetic
             market, scaler = synthetic_market(process, config.features, scaler)
-            return Task(config, market, scaler, source_of(process), hash_of(process))
+            return Task(config, market, scaler, source_of(process), process.digest())
         given, bars = bars is not None, bars or load_bars(config.data, _named(config))
         if config.frequency is not None:
             bars = resampled_bars(bars, config.frequency, config.calendar)

@@ -13,6 +13,9 @@ from drltrade.market.synthetic import (
     Garch,
     Gaussian,
     Gbm,
+    Heston,
+    Jumps,
+    OrnsteinUhlenbeck,
     Permuted,
     Process,
     Regimes,
@@ -29,6 +32,9 @@ ALL = (
     Factors(kind="factors", **SMALL),
     Regimes(kind="regimes", **SMALL),
     Gbm(kind="gbm", **SMALL),
+    Jumps(kind="jumps", **SMALL),
+    Heston(kind="heston", **SMALL),
+    OrnsteinUhlenbeck(kind="ornstein-uhlenbeck", **SMALL),
 )
 KINDS = [type(process).__name__ for process in ALL]
 
@@ -138,14 +144,6 @@ def test_permuted():
     single, _ = units(Permuted(kind="permuted"), 5030)
     plain, _ = units(Permuted(kind="permuted", seed=1), 5030)
     np.testing.assert_allclose(np.sort(single), np.sort(plain))
-
-
-def test_gbm():
-    drawn = Gbm(kind="gbm", mu=0.5, sigma=0.2).draw(np.random.default_rng(0), N)
-    assert drawn.returns.mean() * 252 == pytest.approx(0.5, abs=0.03)
-    logs = np.log1p(drawn.returns)
-    assert logs.mean() * 252 == pytest.approx(0.5 - 0.02, abs=0.03)
-    assert logs.std() * np.sqrt(252) == pytest.approx(0.2, abs=0.002)
 
 
 @pytest.mark.parametrize(

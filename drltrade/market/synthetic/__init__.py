@@ -1,22 +1,15 @@
-"""Markets made by a known random process, so that what an agent can earn at most is known too.
+"""Markets made by a random process.
 
 `processes` says which there are, as the keys of the table `[synthetic]` of an env preset; `paths`
-turns what they draw into bars. `market.ground_truth` knows the optimum of each.
+turns what they draw into bars. `market.ground_truth` knows the optimum of some.
 """
 
+from drltrade.market.synthetic.diffusions import Gbm, Heston, Jumps, OrnsteinUhlenbeck
 from drltrade.market.synthetic.paths import BAR_WORTH, Path, draw_paths
-from drltrade.market.synthetic.processes import (
-    Ar1,
-    Drawn,
-    Factors,
-    Garch,
-    Gaussian,
-    Gbm,
-    Permuted,
-    Process,
-    Regimes,
-    Synthetic,
-)
+from drltrade.market.synthetic.process import Drawn, Process, Shape
+from drltrade.market.synthetic.processes import Synthetic
+from drltrade.market.synthetic.resampled import Permuted
+from drltrade.market.synthetic.units import Ar1, Factors, Garch, Gaussian, Regimes
 
 __all__ = [
     "BAR_WORTH",
@@ -26,10 +19,14 @@ __all__ = [
     "Garch",
     "Gaussian",
     "Gbm",
+    "Heston",
+    "Jumps",
+    "OrnsteinUhlenbeck",
     "Path",
     "Permuted",
     "Process",
     "Regimes",
+    "Shape",
     "Synthetic",
     "draw_paths",
 ]

@@ -5,7 +5,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 import pandas as pd
 
-from drltrade.market.synthetic.processes import Process
+from drltrade.market.synthetic.process import Drawn, Floats, Process
 
 Period = Literal["train", "validation", "test"]
 
@@ -50,19 +50,33 @@ def draw_paths(process: Process) -> list[Path]:
 
 
 def _bars(process: Process, period: Period, number: int, length: int) -> pd.DataFrame:
-    """[length] bars. Each opens at the close before it; volume times open is `BAR_WORTH`."""
     seed = np.random.SeedSequence((process.seed, STREAMS[period], number))
-    returns, signals = process.draw(np.random.default_rng(seed), length)
-    path = FIRST_PRICE * np.cumprod(np.concatenate(([1.0], 1.0 + returns)))
-    start, close = path[:-1], path[1:]
-    columns = {
-        "open": start,
-        "high": np.maximum(start, close),
-        "low": np.minimum(start, close),
-        "close": close,
-        "volume": BAR_WORTH / start,
-    }
-    columns |= {f"signal_{k + 1}": signals[:, k] for k in range(signals.shape[1])}
+    drawn = process.draw(np.random.default_rng(seed), length)
+    columns = priced(drawn, FIRST_PRICE, BAR_WORTH)
+    columns |= {f"signal_{k + 1}": drawn.signals[:, k] for k in range(drawn.signals.shape[1])}
     # Seconds, because nanoseconds end in 2262.
     days = np.datetime64(FIRST_DAY, "D") + np.arange(length)
     return pd.DataFrame(columns, pd.DatetimeIndex(days.astype("datetime64[s]"), name="time"))
+
+
+def priced(drawn: Drawn, before: float, worth: float) -> dict[str, Floats]:
+    """Open, high, low, close and volume, each [n], of what a process drew.
+
+    Args:
+        drawn: n bars.
+        before: the close before the first of them.
+        worth: money usually traded in a bar; volume is that over the open.
+    """
+    path: Floats = before * np.cumprod(np.concatenate(([1.0], 1.0 + drawn.returns)))
+    last, close = path[:-1], path[1:]
+    if drawn.shape is None:
+        high, low = np.maximum(last, close), np.minimum(last, close)
+        return {"open": last, "high": high, "low": low, "close": close, "volume": worth / last}
+    opened = last * drawn.shape.open
+    return {
+        "open": opened,
+        "high": last * drawn.shape.high,
+        "low": last * drawn.shape.low,
+        "close": close,
+        "volume": worth * drawn.shape.worth / opened,
+    }

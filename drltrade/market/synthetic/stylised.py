@@ -1,0 +1,87 @@
+"""Stylised facts of returns (Cont 2001), and how exactly a series can tell them.
+
+Source: Cont 2001, "Empirical properties of asset returns: stylized facts and statistical issues",
+Quantitative Finance 1: heavy tails, absence of autocorrelation, volatility clustering, leverage
+effect.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from drltrade.market.synthetic.blocks import stationary_rows
+
+Floats = NDArray[np.float64]
+
+CLUSTERING_LAGS, LEVERAGE_LAGS = 20, 10
+"""Bars: a month, and a fortnight."""
+
+TAIL = 0.05
+"""Share of the returns that counts as a tail in Hill's estimator."""
+
+BLOCK = 250.0
+"""Mean bars of a block where sampling errors are bootstrapped: many times the longest lag."""
+
+
+class StylisedFacts(NamedTuple):
+    """Of returns [T]; all dimensionless."""
+
+    kurtosis: float
+    """Fourth standardised moment; 3 of a Gaussian."""
+    left_tail: float
+    """Hill's index of the losses: the smaller, the heavier the tail."""
+    right_tail: float
+    """Hill's index of the gains."""
+    autocorrelation: float
+    """Of returns, from one bar to the next; near 0."""
+    clustering: float
+    """Mean autocorrelation of absolute returns over lags 1 to 20."""
+    leverage: float
+    """Mean correlation of a return with the squared returns 1 to 10 bars later; below 0."""
+
+
+def stylised_facts(returns: Floats) -> StylisedFacts:
+    """Measure returns [T], T above 100."""
+    centred = returns - returns.mean()
+    return StylisedFacts(
+        kurtosis=float(np.mean(centred**4) / np.mean(centred**2) ** 2),
+        left_tail=hill_index(-centred),
+        right_tail=hill_index(centred),
+        autocorrelation=float(autocorrelations(returns, 1)[0]),
+        clustering=float(autocorrelations(np.abs(returns), CLUSTERING_LAGS).mean()),
+        leverage=float(leverage_effect(returns, LEVERAGE_LAGS).mean()),
+    )
+
+
+def hill_index(values: Floats, tail: float = TAIL) -> float:
+    """Tail index of the largest of `values` [T] (Hill 1975, Annals of Statistics 3)."""
+    ordered = np.sort(values)[::-1]
+    count = max(2, int(tail * len(values)))
+    return float(1.0 / np.mean(np.log(ordered[:count] / ordered[count])))
+
+
+def autocorrelations(series: Floats, lags: int) -> Floats:
+    """[lags] autocorrelation of a series [T] at lags 1, 2, ..."""
+    centred = series - series.mean()
+    variance = np.mean(centred**2)
+    return np.array(
+        [np.mean(centred[lag:] * centred[:-lag]) / variance for lag in range(1, lags + 1)]
+    )
+
+
+def leverage_effect(returns: Floats, lags: int) -> Floats:
+    """[lags] corr(r_t, r_{t+k}^2) of returns [T], k = 1, 2, ..."""
+    squares = returns**2
+    return np.array(
+        [np.corrcoef(returns[:-lag], squares[lag:])[0, 1] for lag in range(1, lags + 1)]
+    )
+
+
+def sampling_errors(
+    returns: Floats, rng: np.random.Generator, draws: int = 200, block: float = BLOCK
+) -> StylisedFacts:
+    """Standard error of each fact of returns [T]: over `draws` stationary bootstraps of them."""
+    rows = [stationary_rows(rng, len(returns), len(returns), block) for _ in range(draws)]
+    facts = np.array([stylised_facts(returns[each]) for each in rows])
+    return StylisedFacts(*facts.std(axis=0, ddof=1).tolist())
