@@ -8,12 +8,13 @@ from drltrade.market.synthetic.diffusions import Gbm, Heston, Jumps, OrnsteinUhl
 from drltrade.market.synthetic.paths import BAR_WORTH, Path, draw_paths
 from drltrade.market.synthetic.process import Drawn, Process, Shape
 from drltrade.market.synthetic.processes import Synthetic
-from drltrade.market.synthetic.resampled import Permuted
+from drltrade.market.synthetic.resampled import Bootstrap, Permuted
 from drltrade.market.synthetic.units import Ar1, Factors, Garch, Gaussian, Regimes
 
 __all__ = [
     "BAR_WORTH",
     "Ar1",
+    "Bootstrap",
     "Drawn",
     "Factors",
     "Garch",

@@ -67,7 +67,8 @@ def priced(drawn: Drawn, before: float, worth: float) -> dict[str, Floats]:
         before: the close before the first of them.
         worth: money usually traded in a bar; volume is that over the open.
     """
-    path: Floats = before * np.cumprod(np.concatenate(([1.0], 1.0 + drawn.returns)))
+    growth = np.concatenate((np.ones(1), 1.0 + drawn.returns))
+    path: Floats = before * np.cumprod(growth, dtype=np.float64)
     last, close = path[:-1], path[1:]
     if drawn.shape is None:
         high, low = np.maximum(last, close), np.minimum(last, close)

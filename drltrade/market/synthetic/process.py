@@ -44,6 +44,11 @@ class Drawn(NamedTuple):
     """None: each bar opens at the close before it, goes straight to its own, and as much money is
     traded in each."""
 
+    def taken(self, rows: NDArray[np.int64]) -> "Drawn":
+        """The bars of these rows [m], in their order."""
+        shape = None if self.shape is None else Shape(*(part[rows] for part in self.shape))
+        return Drawn(self.returns[rows], self.signals[rows], shape)
+
 
 class Process(Settings, ABC):
     """How much there is of a synthetic market, whatever the process."""
