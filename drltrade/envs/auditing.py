@@ -37,6 +37,7 @@ def audit_preset(
     Raises:
         ConfigError: there are no bars after the train period.
     """
+    config = config.model_copy(update={"augment": None})  # its paths are of the train period
     task = Task.build(config, bars=bars)
     train_end = pd.Timestamp(config.periods.train[1]) + pd.Timedelta(days=1)
     found = []

@@ -9,6 +9,7 @@ from pydantic import Field, ValidationInfo, field_serializer, field_validator, m
 
 from drltrade.data.frequencies import parse_frequency
 from drltrade.data.universe import series_of
+from drltrade.envs.augmentation import Augment
 from drltrade.errors import ConfigError
 from drltrade.features.declarations import parse_feature
 from drltrade.market.costs import MOST_LEVERAGE, Bracket, Costs, Margin, market_rules
@@ -105,6 +106,9 @@ class MarketConfig(Settings):
         252,
         description="bars of a training episode, or their bounds, from a random start; None: all",
     )
+    augment: Augment | None = Field(
+        None, description="more to train on, made of the train period's bars: {bootstrap = 0.5}"
+    )
     starts: Starts = Field(
         "uniform", description="random starts: anywhere, or block by block of the period in turn"
     )
@@ -193,6 +197,8 @@ class TradingConfig(MarketConfig):
             raise ValueError(f"set either data ({self.data!r}) or synthetic, not both")
         if self.symbol is not None or self.train_symbols is not None:
             raise ValueError("symbol and train_symbols belong to data; synthetic has one symbol")
+        if self.augment is not None:
+            raise ValueError("augment belongs to data; synthetic draws as many bars as it is told")
         if self.period == "all":
             raise ValueError("period = 'all': the paths of synthetic do not follow one another")
         return self
@@ -291,6 +297,10 @@ class PortfolioConfig(MarketConfig):
                 stated = key in costs.model_fields_set
                 if stated and getattr(costs, key) != getattr(self.costs, key):
                     raise ValueError(f"asset_costs.{symbol}.{key}: cash has one rate; set costs")
+        if self.augment is not None and self.universe is not None:
+            raise ValueError(
+                "augment needs assets that are all there; those of universe come and go"
+            )
         _check_margin(self.margin, self.gross_limit, "gross_limit")
         return self
 

@@ -1,6 +1,6 @@
 """A market made ready for an agent: bars, features, a scaler fitted on the train period alone."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -13,6 +13,7 @@ from drltrade.data.bars import COLUMNS, Bars, check_frame
 from drltrade.data.catalog import load_bars
 from drltrade.data.resample import resampled_bars
 from drltrade.data.universe import read_universe
+from drltrade.envs.augmentation import bootstrapped
 from drltrade.envs.config import MarketConfig, PeriodName, PortfolioConfig, TradingConfig
 from drltrade.envs.synthetic import source_of, synthetic_market
 from drltrade.errors import ConfigError, DataError
@@ -36,6 +37,8 @@ class Task:
     """Where the bars came from."""
     sha256: str
     """Of the file the bars came from; of a synthetic market, of its keys."""
+    augmented: int = 0
+    """How many of the market's spans, the last ones, are paths to train on; see `augmentation`."""
 
     @staticmethod
     def build(
@@ -78,24 +81,14 @@ class Task:
         if isinstance(config, TradingConfig):
             learned_from = config.train_symbols or symbols
         scaler = scaler or _fitted({s: tables[s] for s in learned_from}, config, bars.source)
-        scaled = {
-            symbol: pd.DataFrame(scaler.transform(table), table.index, table.columns)
-            for symbol, table in tables.items()
-        }
+        scaled = {symbol: _scaled(table, scaler) for symbol, table in tables.items()}
         if isinstance(config, PortfolioConfig):
-            market = _panel(frames, scaled, bars)
+            each = [_panel(frames, scaled, bars)]
         else:
-            each = [
-                Market.build(
-                    {symbol: frames[symbol].loc[table.index]}, pd.DatetimeIndex(table.index),
-                    # A copy: pandas may hand out memory that is read-only, of which torch warns.
-                    table.to_numpy(np.float32, copy=True), tuple(table.columns),
-                    bars.periods_per_year, bars.zone,
-                )
-                for symbol, table in scaled.items()
-            ]  # fmt: skip
-            market = each[0] if len(each) == 1 else Market.joined(each)
-        return Task(config, market, scaler, bars.source, bars.sha256)
+            each = [_single(symbol, frames[symbol], scaled[symbol], bars) for symbol in scaled]
+        paths = _augmented(config, frames, tables, learned_from, each, bars, scaler)
+        market = each[0] if len(each + paths) == 1 else Market.joined([*each, *paths])
+        return Task(config, market, scaler, bars.source, bars.sha256, len(paths))
 
     @cached_property
     def observation_size(self) -> tuple[int, int]:
@@ -135,13 +128,17 @@ class Task:
         if self._synthetic:
             return self._paths(period)
         config = self.config
-        if period != "train" or isinstance(config, PortfolioConfig) or not config.train_symbols:
+        if period != "train":
             return (self.rows(period),)
-        numbers = range(len(self.market.spans or (0,)))
+        history, real = config.window - 1, len(self.market.spans or (0,)) - self.augmented
+        paths = tuple(span[history:] for span in self.market.spans[real:])
+        if isinstance(config, PortfolioConfig) or not config.train_symbols:
+            return (self.rows(period), *paths)
+        numbers = range(real)
         if config.symbol not in (None, *config.train_symbols):
             numbers = numbers[1:]
-        dates, history = self.config.periods.span(period), self.config.window - 1
-        return tuple(self.market.period(*dates, history, number) for number in numbers)
+        dates = self.config.periods.span(period)
+        return (*(self.market.period(*dates, history, number) for number in numbers), *paths)
 
     @property
     def _synthetic(self) -> bool:
@@ -201,6 +198,54 @@ class Task:
             twins=twins,
             detailed=detailed,
         )
+
+
+def _scaled(table: pd.DataFrame, scaler: Scaler) -> pd.DataFrame:
+    return pd.DataFrame(scaler.transform(table), table.index, table.columns)
+
+
+def _single(symbol: str, frame: pd.DataFrame, table: pd.DataFrame, bars: Bars) -> Market:
+    """One asset, from the first bar that has its features."""
+    return Market.build(
+        {symbol: frame.loc[table.index]}, pd.DatetimeIndex(table.index),
+        # A copy: pandas may hand out memory that is read-only, of which torch warns.
+        table.to_numpy(np.float32, copy=True), tuple(table.columns),
+        bars.periods_per_year, bars.zone,
+    )  # fmt: skip
+
+
+def _augmented(
+    config: MarketConfig,
+    frames: Mapping[str, pd.DataFrame],
+    tables: Mapping[str, pd.DataFrame],
+    learned_from: tuple[str, ...],
+    real: Sequence[Market],
+    bars: Bars,
+    scaler: Scaler,
+) -> list[Market]:
+    """The paths that `config.augment` adds to the real markets: for each that is trained on."""
+    if config.augment is None:
+        return []
+    dates, history = config.periods.train, config.window - 1
+    portfolio = isinstance(config, PortfolioConfig)
+    groups = [tuple(tables)] if portfolio else [(symbol,) for symbol in learned_from]
+    made = []
+    for number, group in enumerate(groups):
+        market = real[0] if portfolio else real[list(tables).index(group[0])]
+        train = {symbol: frames[symbol].loc[str(dates[0]) : str(dates[1])] for symbol in group}
+        warm_up = max(len(frames[symbol]) - len(tables[symbol]) for symbol in group)
+        paths = bootstrapped(
+            config.augment, train, real=len(market.period(*dates, history)),
+            lost=warm_up + history, number=number,
+            where=f"the train period {dates[0]} .. {dates[1]}",
+        )  # fmt: skip
+        for path in paths:
+            known = {s: _scaled(_features(path[s], config, s), scaler) for s in group}
+            made.append(
+                _panel(path, known, bars) if portfolio
+                else _single(group[0], path[group[0]], known[group[0]], bars)
+            )  # fmt: skip
+    return made
 
 
 def _named(config: MarketConfig) -> tuple[str, ...] | None:
