@@ -6,14 +6,16 @@ on the real train bars.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Literal
 
 import numpy as np
 import pandas as pd
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from drltrade.errors import ConfigError
 from drltrade.market.synthetic.blocks import stationary_rows
+from drltrade.market.synthetic.generator import load_generator
 from drltrade.market.synthetic.paths import priced
 from drltrade.market.synthetic.process import Drawn
 from drltrade.market.synthetic.resampled import relative_bars, usual_block
@@ -22,7 +24,12 @@ from drltrade.settings import Settings
 SLACK = 0.01
 """Of a path's bars: as few more than there is room for begin no other path."""
 
+Source = Literal["bootstrap", "learned"]
+SOURCES: tuple[Source, ...] = ("bootstrap", "learned")
+
 Frames = Mapping[str, pd.DataFrame]
+Draw = Callable[[np.random.Generator, int], dict[str, Drawn]]
+"""A generator of random numbers and a length -> the bars of each asset."""
 
 
 class Augment(Settings):
@@ -32,21 +39,36 @@ class Augment(Settings):
         0.0, ge=0, lt=1,
         description="share of the bars trained on that are real ones in blocks of random length",
     )  # fmt: skip
+    learned: float = Field(
+        0.0, ge=0, lt=1, description="share of them that a generator draws; for one asset"
+    )
+    generator: str = Field(
+        "sp500", description="a name of data/generators, or an npz file of `drltrade data learn`"
+    )
     block: float | None = Field(
         None, ge=1, description="mean bars of a block; None: by Politis and White 2004"
     )
     seed: int = Field(0, ge=0, description="of the paths; other seeds, other paths")
 
-    @property
-    def paths_per_bar(self) -> float:
-        """Bars of paths for each real one."""
-        return self.bootstrap / (1.0 - self.bootstrap)
+    @model_validator(mode="after")
+    def _something_real(self) -> "Augment":
+        if self.bootstrap + self.learned >= 1.0:
+            raise ValueError(
+                f"augment.bootstrap = {self.bootstrap:g} and augment.learned = {self.learned:g} "
+                "leave no real bars: together they must be below 1"
+            )
+        return self
+
+    def wanted(self, source: Source, real: int) -> int:
+        """Bars of a source beside so many real ones."""
+        share: float = getattr(self, source)
+        return round(share / (1.0 - self.bootstrap - self.learned) * real)
 
 
-def bootstrapped(
+def augmented_frames(
     augment: Augment, frames: Frames, *, real: int, lost: int, number: int, where: str
 ) -> list[dict[str, pd.DataFrame]]:
-    """Paths whose usable bars are together the share that `augment` asks for.
+    """Paths whose usable bars are together the shares that `augment` asks for.
 
     Args:
         augment: what is asked for.
@@ -55,16 +77,15 @@ def bootstrapped(
         real: train bars at which a decision can be made.
         lost: bars at the beginning of a path at which none can be.
         number: of these assets, where several are trained on in turn; each has its own draws.
-        where: the assets and their period, for errors.
+        where: the train period, for errors.
 
     Returns:
         Of each path the bars of each asset, all at the same times.
 
     Raises:
-        ConfigError: the train period has too few bars in which all assets were traded.
+        ConfigError: the train period has too few bars in which all assets were traded; or the
+            generator is of another asset, or knows bars after the train period.
     """
-    if augment.bootstrap == 0.0:
-        return []
     times = _common(frames)
     longest = len(times) - 1  # the first has no close before it
     if longest - lost < 2:
@@ -73,22 +94,56 @@ def bootstrapped(
             f"features and window take {lost + 1} of a path and two more are needed: take a "
             "longer train period"
         )
-    wanted = max(2, round(augment.paths_per_bar * real))
-    paths = max(1, math.ceil(wanted / (longest - lost) - SLACK))
-    length = min(longest, math.ceil(wanted / paths) + lost)
     bars = {name: relative_bars(frame.loc[times], where) for name, frame in frames.items()}
-    block = augment.block or usual_block(*bars.values())
     made = []
-    for path in range(paths):
-        rng = np.random.default_rng(np.random.SeedSequence((augment.seed, number, path)))
-        rows = stationary_rows(rng, longest, length, block)
-        made.append(
-            {
-                name: _frame(bars[name].taken(rows), frame.loc[times], length)
-                for name, frame in frames.items()
-            }
-        )
+    for stream, source in enumerate(SOURCES):
+        wanted = augment.wanted(source, real)
+        paths = math.ceil(wanted / (longest - lost) - SLACK)
+        draw = (_bootstrapped if source == "bootstrap" else _learned)(augment, bars, times)
+        for path in range(paths):
+            length = min(longest, math.ceil(wanted / paths) + lost)
+            seed = np.random.SeedSequence((augment.seed, number, stream, path))
+            drawn = draw(np.random.default_rng(seed), length)
+            made.append({name: _frame(drawn[name], frames[name].loc[times]) for name in frames})
     return made
+
+
+def _bootstrapped(augment: Augment, bars: Mapping[str, Drawn], times: pd.DatetimeIndex) -> Draw:
+    """The same rows of all assets."""
+    block = augment.block or usual_block(*bars.values())
+
+    def draw(rng: np.random.Generator, length: int) -> dict[str, Drawn]:
+        rows = stationary_rows(rng, len(times) - 1, length, block)
+        return {name: each.taken(rows) for name, each in bars.items()}
+
+    return draw
+
+
+def _learned(augment: Augment, bars: Mapping[str, Drawn], times: pd.DatetimeIndex) -> Draw:
+    """Returns of the generator; open, high, low and volume of the real bar whose return is next."""
+    if augment.learned == 0.0:
+        return lambda rng, length: {}
+    (name,) = bars
+    generator = load_generator(augment.generator)
+    card, last = generator.card, times[-1].date()
+    if card.symbol != name or card.end > last:
+        raise ConfigError(
+            f"augment.generator = {augment.generator!r} has learned {card.symbol} up to {card.end};"
+            f" one of {name} is needed that knows nothing after {last}, the last train bar"
+        )
+    real = bars[name]
+    order = np.argsort(real.returns)
+
+    def draw(rng: np.random.Generator, length: int) -> dict[str, Drawn]:
+        returns = np.expm1(generator.sample(rng, length)[0])
+        place = np.searchsorted(real.returns[order], returns)
+        like = real.taken(order[np.minimum(place, len(order) - 1)])
+        assert like.shape is not None
+        high = np.maximum(like.shape.high, 1.0 + returns)
+        low = np.minimum(like.shape.low, 1.0 + returns)
+        return {name: Drawn(returns, like.signals, like.shape._replace(high=high, low=low))}
+
+    return draw
 
 
 def _common(frames: Frames) -> pd.DatetimeIndex:
@@ -101,8 +156,8 @@ def _common(frames: Frames) -> pd.DatetimeIndex:
     return times
 
 
-def _frame(drawn: Drawn, real: pd.DataFrame, length: int) -> pd.DataFrame:
+def _frame(drawn: Drawn, real: pd.DataFrame) -> pd.DataFrame:
     """Bars from the first real close on, in which as much money is traded as in the real ones."""
     usual = float((real["volume"] * real["open"]).mean())
     columns = priced(drawn, float(real["close"].iloc[0]), usual)
-    return pd.DataFrame(columns, real.index[1 : length + 1])
+    return pd.DataFrame(columns, real.index[1 : len(drawn.returns) + 1])

@@ -13,7 +13,7 @@ from drltrade.data.bars import COLUMNS, Bars, check_frame
 from drltrade.data.catalog import load_bars
 from drltrade.data.resample import resampled_bars
 from drltrade.data.universe import read_universe
-from drltrade.envs.augmentation import bootstrapped
+from drltrade.envs.augmentation import augmented_frames
 from drltrade.envs.config import MarketConfig, PeriodName, PortfolioConfig, TradingConfig
 from drltrade.envs.synthetic import source_of, synthetic_market
 from drltrade.errors import ConfigError, DataError
@@ -234,7 +234,7 @@ def _augmented(
         market = real[0] if portfolio else real[list(tables).index(group[0])]
         train = {symbol: frames[symbol].loc[str(dates[0]) : str(dates[1])] for symbol in group}
         warm_up = max(len(frames[symbol]) - len(tables[symbol]) for symbol in group)
-        paths = bootstrapped(
+        paths = augmented_frames(
             config.augment, train, real=len(market.period(*dates, history)),
             lost=warm_up + history, number=number,
             where=f"the train period {dates[0]} .. {dates[1]}",

@@ -178,12 +178,14 @@ def _spans(task: Task) -> dict[str, str]:
     names: tuple[PeriodName, ...] = ("train", "validation", "test")
     if getattr(task.config, "synthetic", None) is None:
         periods = task.config.periods
-        dates = {name: f"{periods.span(name)[0]} to {periods.span(name)[1]}" for name in names}
+        said: dict[str, str] = {
+            name: f"{periods.span(name)[0]} to {periods.span(name)[1]}" for name in names
+        }
         if task.augmented:
-            paths = task.spans("train")[-task.augmented :]
-            bars = f"{sum(map(len, paths)):,} bars"
-            dates["train"] += f", and {counted(len(paths), 'path')} made of it ({bars})"
-        return dates
+            made = task.spans("train")[-task.augmented :]
+            count = f"{sum(map(len, made)):,} bars"
+            said["train"] += f", and {counted(len(made), 'path')} made of it ({count})"
+        return said
     spans = {name: task.spans(name) for name in names}
     bars = {name: f"{sum(map(len, each)):,} bars" for name, each in spans.items()}
     paths = counted(len(spans["train"]), "random path")

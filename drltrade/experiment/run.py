@@ -249,7 +249,7 @@ class _Planned:
 
     def recorder(
         self, folder: Path, weights: Callable[[], Mapping[str, Any]], watch: loop.Watch | None
-    ) -> loop.Recorder:
+    ) -> loop.Recorder[Policy]:
         validation = face(self.task)(self.task, period="validation")
         return loop.Recorder(
             weights,

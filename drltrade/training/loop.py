@@ -1,24 +1,36 @@
-"""Train an agent, score it on a validation period as it learns, and keep the best of it."""
+"""Train what learns, score it on what it does not learn from, and keep the best of it."""
 
 import contextlib
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Generic, Protocol, TypeVar
 
 import torch
 from pydantic import Field
 from torch import Tensor
 
-from drltrade.agents.agent import Agent, Policy
 from drltrade.errors import TrainingError
 from drltrade.settings import Settings
 from drltrade.training.checkpoint import save_weights
 from drltrade.training.logging import TrainingLog
 from drltrade.training.stopping import EarlyStopping
 
-Evaluate = Callable[[Policy], float]
-"""Score of a policy on the validation period: log return of the account, after costs."""
+Learned_co = TypeVar("Learned_co", covariant=True)
+Learned = TypeVar("Learned")
+"""What learns, as it is scored: an agent's policy, a generator's network."""
+
+
+class Learner(Protocol[Learned_co]):
+    """What `train` trains: an agent, or a generator."""
+
+    def learn(
+        self, total_steps: int, on_progress: Callable[[int, Mapping[str, float], Learned_co], bool]
+    ) -> None:
+        """Take `total_steps` steps, or fewer where `on_progress` answers false."""
+        ...
+
 
 Watch = Callable[[int, Mapping[str, float]], None]
 """Told the environment steps so far and the latest figures; for a progress bar."""
@@ -48,7 +60,7 @@ class Outcome:
     seconds: float
 
 
-class Recorder:
+class Recorder(Generic[Learned]):
     """Follows one trial as it learns: scores it, keeps the best of it, says when to stop.
 
     Writes `metrics.csv`, TensorBoard events and `checkpoints/{best,last}.pt` under `folder`.
@@ -58,18 +70,27 @@ class Recorder:
         self,
         weights: Callable[[], Mapping[str, Tensor]],
         config: TrainingConfig,
-        evaluate: Evaluate,
+        evaluate: Callable[[Learned], float],
         folder: Path,
         watch: Watch,
     ) -> None:
-        """`weights`: the agent's, as they are when they are asked for."""
+        """Open the log.
+
+        Args:
+            weights: the learner's, as they are when they are asked for.
+            config: how long, and when to look.
+            evaluate: the score of what learns, the higher the better; of a policy the log return of
+                the validation period, after costs.
+            folder: for all that is written.
+            watch: told of every report.
+        """
         self._weights, self._config, self._evaluate, self._watch = weights, config, evaluate, watch
         self._log, self._stopping = TrainingLog(folder), EarlyStopping(config.patience)
         self._checkpoints = folder / "checkpoints"
         self._interval = config.total_steps / config.evaluations
         self._due, self._reached, self._started = self._interval, 0, time.perf_counter()
 
-    def __call__(self, steps: int, figures: Mapping[str, float], policy: Policy) -> bool:
+    def __call__(self, steps: int, figures: Mapping[str, float], learned: Learned) -> bool:
         """See `agents.agent.OnProgress`."""
         if self._stopping.exhausted:
             return False  # beside other seeds, which go on
@@ -78,7 +99,7 @@ class Recorder:
         figures = dict(figures) | {"steps_per_second": steps / seconds}
         if steps >= self._due or steps >= total:
             self._due += self._interval * max(1, -(-(steps - self._due) // self._interval))
-            score = self._evaluate(policy)
+            score = self._evaluate(learned)
             figures["validation"] = score
             if self._stopping.improved(score, steps):
                 save_weights(self._checkpoints / "best.pt", self._weights())
@@ -110,8 +131,10 @@ class Recorder:
         )
 
 
-def train(agent: Agent, config: TrainingConfig, recorder: Recorder) -> Outcome:
-    """Let `agent` learn; see `Recorder`.
+def train(
+    learner: Learner[Learned], config: TrainingConfig, recorder: Recorder[Learned]
+) -> Outcome:
+    """Let `learner` learn; see `Recorder`.
 
     Raises:
         TrainingError: the loss or a gradient was not finite. The weights before that step are in
@@ -119,7 +142,7 @@ def train(agent: Agent, config: TrainingConfig, recorder: Recorder) -> Outcome:
     """
     with cpu_threads(config.threads):
         try:
-            agent.learn(config.total_steps, recorder)
+            learner.learn(config.total_steps, recorder)
         except TrainingError:
             recorder.finish()
             raise

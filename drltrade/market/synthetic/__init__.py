@@ -5,6 +5,7 @@ turns what they draw into bars. `market.ground_truth` knows the optimum of some.
 """
 
 from drltrade.market.synthetic.diffusions import Gbm, Heston, Jumps, OrnsteinUhlenbeck
+from drltrade.market.synthetic.learned import Learned
 from drltrade.market.synthetic.paths import BAR_WORTH, Path, draw_paths
 from drltrade.market.synthetic.process import Drawn, Process, Shape
 from drltrade.market.synthetic.processes import Synthetic
@@ -22,6 +23,7 @@ __all__ = [
     "Gbm",
     "Heston",
     "Jumps",
+    "Learned",
     "OrnsteinUhlenbeck",
     "Path",
     "Permuted",

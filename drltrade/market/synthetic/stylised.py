@@ -41,6 +41,43 @@ class StylisedFacts(NamedTuple):
     """Mean correlation of a return with the squared returns 1 to 10 bars later; below 0."""
 
 
+TOLERANCE = 2.0
+"""Standard errors of the real series by which a fact of drawn ones may differ: within so much, the
+series itself cannot tell the two apart at the level of 95%."""
+
+
+class Comparison(NamedTuple):
+    """Stylised facts of a real series beside those of drawn ones."""
+
+    real: StylisedFacts
+    errors: StylisedFacts
+    """Standard errors of the real ones."""
+    drawn: StylisedFacts
+    """The median over the paths."""
+
+    @property
+    def deviations(self) -> StylisedFacts:
+        """(drawn - real) / standard error."""
+        real, errors, drawn = (np.array(each) for each in self)
+        return StylisedFacts(*((drawn - real) / errors).tolist())
+
+    @property
+    def missed(self) -> tuple[str, ...]:
+        """The facts that differ by more than `TOLERANCE`."""
+        named = self.deviations._asdict().items()
+        return tuple(name for name, deviation in named if abs(deviation) > TOLERANCE)
+
+
+def compare(returns: Floats, paths: Floats, rng: np.random.Generator) -> Comparison:
+    """Real returns [T] beside drawn ones [P, T]: as long, for short series tell less of tails.
+
+    `rng` bootstraps the standard errors.
+    """
+    facts = np.array([stylised_facts(path) for path in paths])
+    drawn = StylisedFacts(*np.median(facts, axis=0).tolist())
+    return Comparison(stylised_facts(returns), sampling_errors(returns, rng), drawn)
+
+
 def stylised_facts(returns: Floats) -> StylisedFacts:
     """Measure returns [T], T above 100."""
     centred = returns - returns.mean()

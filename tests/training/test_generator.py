@@ -1,0 +1,163 @@
+"""Training a generator of returns: it learns, by the seed alone, and is what it was on disk."""
+
+from datetime import date
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from drltrade.data.catalog import load_bars
+from drltrade.errors import ConfigError, DataError
+from drltrade.market.synthetic.generator import (
+    BURN_IN,
+    Architecture,
+    Memory,
+    load_generator,
+    noise_schedule,
+)
+from drltrade.settings import parse
+from drltrade.training.generator import (
+    EVERY,
+    STRETCH,
+    GeneratorConfig,
+    GeneratorLearner,
+    train_generator,
+    windows_of,
+)
+from drltrade.training.loop import TrainingConfig
+
+SHORT = TrainingConfig(total_steps=200, evaluations=4)
+SPAN = pd.Timestamp("1999-01-01"), pd.Timestamp("2002-12-31")
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    return [
+        train_generator(
+            load_bars("sp500"), "SP500", *SPAN,
+            tmp_path_factory.mktemp("run") / "it", training=SHORT, seed=seed,
+        )
+        for seed in (0, 0, 1)
+    ]  # fmt: skip
+
+
+def test_a_short_training_lowers_the_loss_on_what_was_held_out(trained, tmp_path):
+    learner = GeneratorLearner(returns(), GeneratorConfig(), torch.Generator().manual_seed(0))
+    before = -learner.score(learner.average)
+    _, outcome = trained[0]
+    # The noise to be guessed has variance 1: who knows nothing loses 1.
+    assert before > 0.95
+    assert -outcome.best_validation < 0.75 * before
+
+
+def test_the_same_seed_gives_the_same_weights_bit_by_bit(trained):
+    (one, _), (same, _), (other, _) = trained
+    assert one.arrays.keys() == same.arrays.keys()
+    for name in one.arrays:
+        np.testing.assert_array_equal(one.arrays[name], same.arrays[name], err_msg=name)
+    weight = "hidden.0.weight"
+    assert not np.array_equal(one.arrays[weight], other.arrays[weight])
+    drawn = [each.sample(np.random.default_rng(3), 50) for each in (one, same, other)]
+    np.testing.assert_array_equal(drawn[0], drawn[1])
+    assert not np.array_equal(drawn[0], drawn[2])
+
+
+def test_what_draws_is_the_network_that_was_trained(trained):
+    generator, _ = trained[0]
+    learner = GeneratorLearner(returns(), GeneratorConfig(), torch.Generator().manual_seed(0))
+    weights = {name: torch.from_numpy(array) for name, array in generator.arrays.items()}
+    learner.average.load_state_dict({name: weights[name] for name in learner.weights()})
+    rng = np.random.default_rng(0)
+    x, context = rng.standard_normal((5, 8)), rng.standard_normal((5, 8))
+    for step in (0, 20, 49):
+        with torch.no_grad():
+            guess = learner.average(
+                torch.from_numpy(x).float(),
+                torch.full((5,), step),
+                torch.from_numpy(context).float(),
+            )
+        np.testing.assert_allclose(generator.noise(x, step, context), guess, atol=1e-5)
+
+
+def test_a_generator_is_the_same_after_a_file(trained, tmp_path):
+    generator, _ = trained[0]
+    path = tmp_path / "mine.npz"
+    generator.save(path)
+    again = load_generator(str(path))
+    assert again.card == generator.card
+    assert (again.card.symbol, again.card.start) == ("SP500", date(1999, 1, 4))
+    assert again.card.end == date(2002, 12, 31)
+    np.testing.assert_array_equal(
+        again.sample(np.random.default_rng(0), 40, 3),
+        generator.sample(np.random.default_rng(0), 40, 3),
+    )
+
+
+def test_windows_and_what_is_held_out():
+    series, architecture = returns(), Architecture()
+    data, bars = windows_of(series, architecture), architecture.window
+    assert not (data.held_out & data.trained_on).any()
+    first = int(max(architecture.half_lives))
+    begins = first + np.flatnonzero(data.trained_on)
+    seen = np.unique(begins[:, None] + np.arange(bars))
+    assert (seen // STRETCH % EVERY != EVERY - 1).all()
+    held = first + np.flatnonzero(data.held_out)
+    assert ((held + bars - 1) // STRETCH % EVERY == EVERY - 1).all()
+    assert 0.08 < data.held_out.mean() < 0.16
+    # A window times its unit is the returns; the unit knows only what was before.
+    memory = Memory(architecture, 1, float(series.std()))
+    for value in series[:100]:
+        memory.see(np.array([value]))
+    row = 100 - first
+    window = data.windows[row].numpy() * data.statistics["spread"] * memory.unit[0]
+    np.testing.assert_allclose(window, series[100 : 100 + bars], rtol=1e-5, atol=1e-9)
+    np.testing.assert_allclose(data.raw[row], memory.context[0], rtol=1e-12)
+
+
+def test_the_memory_is_exponential():
+    memory = Memory(Architecture(half_lives=(2.0, 8.0), unit=1), 1, 0.01)
+    for _ in range(8):
+        memory.see(np.array([0.03]))
+    left = 0.5 ** np.array([4.0, 1.0])
+    np.testing.assert_allclose(memory.mean[0], 0.03 * (1 - left), rtol=1e-12)
+    np.testing.assert_allclose(memory.square[0], left * 0.01**2 + (1 - left) * 0.03**2, rtol=1e-12)
+    assert memory.unit == memory.volatility[:, 1]
+
+
+def test_the_schedule_ends_in_noise():
+    left = noise_schedule(50)
+    assert (np.diff(left) < 0).all()
+    assert left[0] > 0.99
+    assert left[-1] < 1e-3
+
+
+def test_paths_do_not_depend_on_how_long_they_are(trained):
+    generator, _ = trained[0]
+    long, short = (generator.sample(np.random.default_rng(0), n)[0] for n in (100, 30))
+    np.testing.assert_array_equal(long[:30], short)
+    assert BURN_IN * 64 == 512
+
+
+def test_too_short_a_span(tmp_path):
+    bars = load_bars("sp500")
+    with pytest.raises(ConfigError, match="has 252 bars from 1999-01-01 to 1999-12-31"):
+        train_generator(bars, "SP500", SPAN[0], pd.Timestamp("1999-12-31"), tmp_path)
+
+
+def test_a_file_that_is_no_generator(tmp_path):
+    path = tmp_path / "mine.npz"
+    np.savez(path, about=np.array("{}"))
+    with pytest.raises(DataError, match=r"mine\.npz: no generator of drltrade's"):
+        load_generator(str(path))
+    with pytest.raises(ConfigError, match=r"nowhere\.npz'?: no such file"):
+        load_generator(str(tmp_path / "nowhere.npz"))
+    with pytest.raises(ConfigError, match=r"none of that name in data/generators"):
+        load_generator("nowhere")
+    with pytest.raises(ConfigError, match="unit = 4"):
+        parse(Architecture, {"unit": 4}, "here")
+
+
+def returns():
+    close = load_bars("sp500").frame("SP500")["close"].loc["1999":"2002"]
+    return np.diff(np.log(close.to_numpy()))
