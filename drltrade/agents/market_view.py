@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from drltrade.agents.encoders import Encoder
-from drltrade.envs.config import PeriodName
 from drltrade.envs.observations import windows
+from drltrade.envs.periods import PeriodName
 from drltrade.envs.task import Task
 from drltrade.errors import ConfigError
 

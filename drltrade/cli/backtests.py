@@ -10,7 +10,7 @@ from rich.console import Console
 
 from drltrade.atomic import write_atomic, write_json
 from drltrade.cli.results import plain, print_json, print_results
-from drltrade.envs.config import PeriodName
+from drltrade.envs.periods import PeriodName
 from drltrade.errors import ConfigError, DataError
 from drltrade.experiment.backtest import Backtest, backtest
 from drltrade.experiment.presets import split_overrides

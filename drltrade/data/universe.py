@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from drltrade.errors import DataError
 
@@ -41,11 +42,15 @@ class Spell(NamedTuple):
 
     def part(self, frame: pd.DataFrame) -> pd.DataFrame:
         """The rows of a frame, by naive labels, whose days are in it."""
-        days = pd.DatetimeIndex(frame.index).normalize()
+        return frame[self.holds(pd.DatetimeIndex(frame.index))]
+
+    def holds(self, times: pd.DatetimeIndex) -> NDArray[np.bool_]:
+        """[T] whether the day of each naive label is in it."""
+        days = times.normalize()
         inside = np.asarray(days >= self.start)
         if self.end is not None:
             inside &= np.asarray(days < self.end)
-        return frame[inside]
+        return inside
 
 
 @dataclass(frozen=True)

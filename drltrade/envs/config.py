@@ -1,26 +1,27 @@
 """What an env preset says: the keys of `envs/*.toml` and the keywords of `gymnasium.make`."""
 
-import itertools
+import re
 from collections.abc import Mapping
 from datetime import date
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 from pydantic import Field, ValidationInfo, field_serializer, field_validator, model_validator
 
+from drltrade.data.exogenous import Exogenous
 from drltrade.data.frequencies import parse_frequency
 from drltrade.data.universe import series_of
 from drltrade.envs.augmentation import Augment
+from drltrade.envs.periods import PeriodName, Periods
 from drltrade.errors import ConfigError
+from drltrade.features.cross_section import CrossSectional
 from drltrade.features.declarations import parse_feature
+from drltrade.features.reduction import Pca, Selection
 from drltrade.market.costs import MOST_LEVERAGE, Bracket, Costs, Margin, market_rules
 from drltrade.market.reward_spec import parse_reward
 from drltrade.market.simulator import Rules, Starts
 from drltrade.market.synthetic import Synthetic
 from drltrade.market.terms import Fill
 from drltrade.settings import Settings, parse
-
-PeriodName = Literal["train", "validation", "test", "all"]
-Span = tuple[date, date]
 
 DEFAULT_FEATURES = (
     "log_return(1)",
@@ -43,42 +44,10 @@ DEFAULT_SYMBOLS = ("AAPL", "MSFT", "IBM", "GOOG")
 """Of us5. Facebook came to the market when these data were nearly over."""
 
 
-class Periods(Settings):
-    """Three spans of dates that follow one another; both ends belong to the span."""
-
-    train: Span = (date(1999, 1, 1), date(2010, 12, 31))
-    validation: Span = (date(2011, 1, 1), date(2012, 12, 31))
-    test: Span = (date(2013, 1, 1), date(2018, 12, 31))
-
-    @model_validator(mode="after")
-    def _in_order(self) -> "Periods":
-        ends = (*self.train, *self.validation, *self.test)
-        for before, after in itertools.pairwise(ends):
-            if after <= before:
-                raise ValueError(
-                    "train, validation and test must follow one another without overlap, each "
-                    f"from an earlier to a later date; {after} comes after {before}"
-                )
-        return self
-
-    def span(self, name: PeriodName) -> Span:
-        """First and last date of a period; "all" reaches from the train to the test period.
-
-        Raises:
-            ConfigError: there is no such period.
-        """
-        if name not in get_args(PeriodName):
-            allowed = ", ".join(get_args(PeriodName))
-            raise ConfigError(f"period {name!r} is unknown (allowed: {allowed})")
-        if name == "all":
-            return self.train[0], self.test[1]
-        span: Span = getattr(self, name)
-        return span
-
-
 class MarketConfig(Settings):
     """What every market environment is told."""
 
+    kind: str = ""
     description: str = ""
     data: str = Field("sp500", description="name of an embedded data set, or a CSV or parquet file")
     frequency: str | None = Field(
@@ -93,6 +62,11 @@ class MarketConfig(Settings):
         DEFAULT_FEATURES,
         description="see `drltrade envs features`; rsi(14)@1w is computed on weekly bars",
     )
+    exogenous: Mapping[str, Exogenous] = Field(
+        default_factory=dict, description="series beside the bars, by a name for features to use"
+    )
+    selection: Selection | None = Field(None, description="which columns of the features to keep")
+    pca: Pca | None = Field(None, description="principal components in place of the columns")
     window: int = Field(10, ge=1, description="bars of features in an observation")
     fill: Fill = Field("next_open", description="when and where an order fills")
     reward: Any = Field(
@@ -133,6 +107,32 @@ class MarketConfig(Settings):
         for text in declared:
             parse_feature(text)
         return declared
+
+    @field_validator("exogenous")
+    @classmethod
+    def _names(cls, series: Mapping[str, Exogenous]) -> Mapping[str, Exogenous]:
+        for name in series:
+            if not re.fullmatch(r"[A-Za-z_]\w*", name):
+                raise ValueError(f"{name!r}: letters, digits and _ are allowed in a series' name")
+        return series
+
+    @model_validator(mode="after")
+    def _series_are_there(self) -> "MarketConfig":
+        for text in self.features:
+            feature = parse_feature(text)
+            for name in feature.series_named:
+                if name not in self.exogenous:
+                    raise ValueError(
+                        f"feature {text!r} names the exogenous series {name!r}; there are "
+                        f"{', '.join(self.exogenous) or 'none: set exogenous.' + name}"
+                    )
+            alone = self.kind != "portfolio" and isinstance(feature.kind, CrossSectional)
+            if self.augment is not None and (feature.series_named or alone):
+                raise ValueError(
+                    f"augment: paths have no {'other instruments' if alone else 'exogenous series'}"
+                    f" beside them, which feature {text!r} needs"
+                )
+        return self
 
     @field_validator("reward")
     @classmethod

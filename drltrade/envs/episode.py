@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from drltrade.envs.config import PeriodName
 from drltrade.envs.observations import Observation
+from drltrade.envs.periods import PeriodName
 from drltrade.envs.task import Task
 from drltrade.errors import ConfigError
 from drltrade.market.advance import make_room, play_kernel

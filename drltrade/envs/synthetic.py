@@ -1,50 +1,63 @@
-"""A synthetic market made ready: its paths end to end, scaled by the train paths alone."""
+"""A synthetic market made ready: its paths end to end, prepared by the train paths alone."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
-from drltrade.features.scaling import Scaler
-from drltrade.features.table import feature_table
+from drltrade.envs.config import MarketConfig
+from drltrade.features.preparation import Preparation
+from drltrade.features.table import feature_table, learn_features
+from drltrade.features.track import Context
 from drltrade.market.synthetic import Process, draw_paths
 from drltrade.market.tensors import Market
 
 
 def synthetic_market(
-    process: Process, features: Sequence[str], scaler: Scaler | None
-) -> tuple[Market, Scaler]:
+    process: Process, config: MarketConfig, preparation: Preparation | None
+) -> tuple[Market, Preparation]:
     """Draw the paths, compute the features of each on its own, and join them.
 
     Args:
         process: what the bars are drawn from.
-        features: declared.
-        scaler: of an earlier run; None: fitted on the train paths.
+        config: the preset; its features, selection and components.
+        preparation: of an earlier run; None: learned from the train paths.
 
     Returns:
-        (the market, whose spans are the train paths, then that of validation, then of test; scaler)
+        (the market, whose spans are the train paths, then that of validation, then of test; what
+        was learned from the train paths)
 
     Raises:
         DataError: a path has fewer bars than a feature needs, or lacks a signal.
     """
     paths = draw_paths(process)
-    tables = [feature_table(path.frame, features) for path in paths]
-    if scaler is None:
-        train = [t for path, t in zip(paths, tables, strict=True) if path.period == "train"]
-        scaler = Scaler.fit(pd.concat(train))
+    train = {path.name: path.frame for path in paths if path.period == "train"}
+    learned = {} if preparation is None else preparation.learned
+    if preparation is None:
+        learned = learn_features(train, config.features, Context(), pd.Timestamp.max)
+    context = Context(learned=learned)
+    tables = [feature_table(path.frame, config.features, context) for path in paths]
+    if preparation is None:
+        closes = [
+            frame["close"].to_numpy()[len(frame) - len(table) :]
+            for frame, table in zip(train.values(), tables, strict=False)
+        ]
+        preparation = Preparation.fit(
+            tables[: len(train)], closes, learned, config.selection, config.pca
+        )
     symbol, columns = _symbol(process), [f"signal_{k + 1}" for k in range(process.signals)]
     each = []
     for path, table in zip(paths, tables, strict=True):
         frame = path.frame.iloc[len(path.frame) - len(table) :]
+        known = preparation.transform(table)
         market = Market.build(
-            {symbol: frame}, pd.DatetimeIndex(table.index), scaler.transform(table),
-            tuple(table.columns), process.bars_per_year,
+            {symbol: frame}, pd.DatetimeIndex(table.index),
+            known.to_numpy(np.float32, copy=True), tuple(known.columns), process.bars_per_year,
             signals=frame[columns].to_numpy(np.float64),
         )  # fmt: skip
         each.append(market)
     names = tuple(path.name for path in paths)
-    return replace(Market.joined(each), instruments=names), scaler
+    return replace(Market.joined(each), instruments=names), preparation
 
 
 def source_of(process: Process) -> str:

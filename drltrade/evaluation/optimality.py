@@ -73,7 +73,9 @@ def fresh(task: Task, seed: int, bars: int = TEST_BARS) -> Task:
             "bars": least, "path_length": least, "validation_bars": least,
         }
     )  # fmt: skip
-    return Task.build(config.model_copy(update={"synthetic": process}), scaler=task.scaler)
+    return Task.build(
+        config.model_copy(update={"synthetic": process}), preparation=task.preparation
+    )
 
 
 def score(policy: Any, task: Task, truth: GroundTruth) -> Optimality:
@@ -115,7 +117,7 @@ def solved(policy: Any, task: Task, truth: GroundTruth) -> Optimality:
 def scaled(task: Task, features: Floats) -> torch.Tensor:
     """[n, F] features as declared -> [n, 1, F] windows of one bar as a policy sees them."""
     table = pd.DataFrame(features, columns=list(task.market.columns))
-    return torch.from_numpy(task.scaler.transform(table))[:, None]
+    return torch.from_numpy(task.preparation.transform(table).to_numpy(copy=True))[:, None]
 
 
 @dataclass(frozen=True)

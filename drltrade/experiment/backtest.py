@@ -16,8 +16,9 @@ from drltrade.backtest.baselines import baseline_names, baseline_rules, baseline
 from drltrade.backtest.engine import decide, replay
 from drltrade.backtest.ledger import Ledger
 from drltrade.backtest.trades import trades
-from drltrade.envs.config import PeriodName, PortfolioConfig, TradingConfig, parse_env
+from drltrade.envs.config import PortfolioConfig, TradingConfig, parse_env
 from drltrade.envs.make import face
+from drltrade.envs.periods import PeriodName
 from drltrade.envs.single import MarketEnv
 from drltrade.envs.task import Task
 from drltrade.errors import ConfigError, DataError
@@ -181,7 +182,7 @@ def _task(subject: object, env: str | Task | None, overrides: Mapping[str, Any])
             return subject.task
         config = _overridden(subject.env, overrides) if env is None else resolve_env(env, overrides)
         _check_shape(config, subject)
-        return Task.build(config, scaler=subject.task.scaler)
+        return Task.build(config, preparation=subject.task.preparation)
     if env is None:
         raise ConfigError("env is missing: only a run knows the market it was trained on")
     return Task.build(resolve_env(env, overrides))

@@ -10,7 +10,8 @@ import pandas as pd
 from drltrade.backtest.baselines import HELD, baseline_names, random_targets
 from drltrade.backtest.engine import replay
 from drltrade.backtest.ledger import Ledger
-from drltrade.envs.config import PeriodName, PortfolioConfig, TradingConfig
+from drltrade.envs.config import PortfolioConfig, TradingConfig
+from drltrade.envs.periods import PeriodName
 from drltrade.envs.task import Task
 from drltrade.errors import ConfigError
 from drltrade.experiment.backtest import Backtest, backtest

@@ -2,7 +2,7 @@
 
 runs/<name>/config.json        resolved env and agent, seed, device
             manifest.json      versions, commit, data and its hash
-            scaler.json        fitted on the training period
+            preparation.json   learned of features from the training period
             metrics.csv        one row per report of progress; tensorboard/ holds the same
             checkpoints/       best.pt (by validation) and last.pt
             outcome.json       written last: a folder without it holds an unfinished run
@@ -43,7 +43,7 @@ from drltrade.experiment.presets import (
     resolve_env,
     split_overrides,
 )
-from drltrade.features.scaling import Scaler
+from drltrade.features.preparation import Preparation
 from drltrade.training import loop
 from drltrade.training.checkpoint import load_weights
 
@@ -69,8 +69,8 @@ class Run:
     @cached_property
     def task(self) -> Task:
         """The run's market, scaled as it was in training."""
-        scaler = Scaler.from_dict(json.loads((self.path / "scaler.json").read_text()))
-        task = Task.build(self.env, scaler=scaler)
+        learned = json.loads((self.path / "preparation.json").read_text())
+        task = Task.build(self.env, preparation=Preparation.from_dict(learned))
         trained_on = self.manifest["data"]["sha256"]
         if task.sha256 != trained_on:
             raise DataError(
@@ -245,7 +245,7 @@ class _Planned:
         folder.mkdir(parents=True, exist_ok=True)
         write_json(folder / "config.json", resolved)
         write_json(folder / "manifest.json", manifest(self.task, self.device))
-        write_json(folder / "scaler.json", self.task.scaler.to_dict())
+        write_json(folder / "preparation.json", self.task.preparation.to_dict())
 
     def recorder(
         self, folder: Path, weights: Callable[[], Mapping[str, Any]], watch: loop.Watch | None
@@ -271,6 +271,10 @@ def _planned(env: str, agent: str, device: str, overrides: Mapping[str, Any]) ->
         config = config.model_copy(update={"description": ""})
     # The run must find its prices again from any directory.
     found: dict[str, Any] = {"data": lasting_name(config.data)}
+    found["exogenous"] = {
+        name: series.model_copy(update={"data": lasting_name(series.data)})
+        for name, series in config.exogenous.items()
+    }
     if isinstance(config, PortfolioConfig) and config.universe is not None:
         found["universe"] = str(Path(config.universe).resolve())
     config = config.model_copy(update=found)

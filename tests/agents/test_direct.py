@@ -120,7 +120,7 @@ def test_discrete_positions_are_refused(task):
         Direct(configured(), task, torch.Generator())
     costs = task.config.costs.model_copy(update={"fixed_fee": 0.0})
     config = task.config.model_copy(update={"costs": costs})
-    plain = Task(config, task.market, task.scaler, task.source, task.sha256)
+    plain = Task(config, task.market, task.preparation.scaler, task.source, task.sha256)
     with pytest.raises(ConfigError, match=r"direct chooses .* position_range = \[-1.5, 2"):
         Direct(configured(), plain, torch.Generator())
 

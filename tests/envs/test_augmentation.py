@@ -42,7 +42,7 @@ def augmented():
 @pytest.mark.parametrize("preset", ["sp500-daily", "us5-portfolio"])
 def test_what_is_real_stays_bit_for_bit(preset, plain, augmented):
     before, after = plain[preset], augmented[preset]
-    assert after.scaler == before.scaler
+    assert after.preparation.scaler == before.preparation.scaler
     for name in ARRAYS:
         real = getattr(after.market, name)[: len(before.market)]
         np.testing.assert_array_equal(real, getattr(before.market, name), err_msg=name)

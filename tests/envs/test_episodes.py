@@ -130,9 +130,10 @@ def test_each_training_episode_plays_one_of_several_instruments(make_random_bars
                 assert one[4]["time"] == two[4]["time"]
                 assert one[4]["equity"] == two[4]["equity"]
                 np.testing.assert_array_equal(one[0][8:], two[0][8:])
+                scalers = (task.preparation.scaler, other.task.preparation.scaler)
                 features = [
                     o[:8].reshape(4, 2) * scaler.std + scaler.mean
-                    for o, scaler in ((one[0], task.scaler), (two[0], other.task.scaler))
+                    for o, scaler in zip((one[0], two[0]), scalers, strict=True)
                 ]
                 inside = np.abs(one[0][:8].reshape(4, 2)) < 4.9
                 inside &= np.abs(two[0][:8].reshape(4, 2)) < 4.9
@@ -183,8 +184,8 @@ def test_the_scaler_is_fitted_on_all_training_instruments(make_random_bars, symb
         if symbol in symbols:
             log = np.diff(np.log(frame["close"].to_numpy()[start : end + 1]))
             returns += log[4:].tolist()  # from the bar on that has its volatility
-    assert task.scaler.mean[0] == pytest.approx(np.mean(returns), rel=1e-9)
-    assert task.scaler.std[0] == pytest.approx(np.std(returns), rel=1e-9)
+    assert task.preparation.scaler.mean[0] == pytest.approx(np.mean(returns), rel=1e-9)
+    assert task.preparation.scaler.std[0] == pytest.approx(np.std(returns), rel=1e-9)
 
 
 def test_options_choose_start_and_length(task):

@@ -48,7 +48,7 @@ def test_a_share_of_what_is_trained_on_is_learned():
     real, *paths = (len(span) for span in task.spans("train"))
     assert len(paths) == 2
     assert np.array(paths) / (real + sum(paths)) == pytest.approx([0.3, 0.2], abs=0.002)
-    assert task.scaler == plain.scaler
+    assert task.preparation.scaler == plain.preparation.scaler
     np.testing.assert_array_equal(task.market.features[: len(plain.market)], plain.market.features)
     for period in ("validation", "test"):
         assert task.spans(period) == plain.spans(period)

@@ -50,7 +50,7 @@ def test_a_changed_future_leaves_the_past_as_it_was(make_task, bars, fill, cut, 
     cut = min(cut, len(rows) - 2)
     now = times[rows[0] + cut]
     other = environment(with_another_future(bars, bars.frame("X").index.get_loc(now), seed))
-    assert env.task.scaler == other.task.scaler
+    assert env.task.preparation.scaler == other.task.preparation.scaler
 
     actions = np.random.default_rng(seed).integers(0, 3, 200)
     path, changed = shown(env, actions), shown(other, actions)

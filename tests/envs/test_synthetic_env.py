@@ -147,13 +147,13 @@ def test_an_order_fills_at_the_close_it_was_decided_at():
 def test_features_are_scaled_by_the_train_paths_alone():
     task = Task.build(small())
     train = task.market.signals[:600, 0]
-    assert task.scaler.mean[0] == pytest.approx(train.mean(), abs=1e-12)
-    assert task.scaler.std[0] == pytest.approx(train.std(), abs=1e-12)
+    assert task.preparation.scaler.mean[0] == pytest.approx(train.mean(), abs=1e-12)
+    assert task.preparation.scaler.std[0] == pytest.approx(train.std(), abs=1e-12)
     scaled = (task.market.signals[:, 0] - train.mean()) / train.std()
     np.testing.assert_allclose(task.market.features[:, 0], scaled, atol=1e-6)
     other = Task.build(small(synthetic=SMALL | {"test_bars": 300}))
-    assert other.scaler == task.scaler
-    assert Task.build(small(), scaler=task.scaler).scaler is task.scaler
+    assert other.preparation.scaler == task.preparation.scaler
+    assert Task.build(small(), preparation=task.preparation).preparation is task.preparation
 
 
 def test_the_hidden_regime_is_filtered_path_by_path():

@@ -32,7 +32,7 @@ class Rule:
         self._listed = task.trading.discrete_positions
 
     def encode(self, windows: Tensor) -> Tensor:
-        scaler = self._task.scaler
+        scaler = self._task.preparation.scaler
         std, mean = (torch.tensor(each, dtype=torch.float64) for each in (scaler.std, scaler.mean))
         return windows[:, -1].double() * std + mean
 

@@ -126,7 +126,7 @@ def test_a_policy_with_a_memory_is_no_table_of_what_it_sees(ar1):
 def test_a_market_is_drawn_anew_under_the_old_scaler(ar1):
     task, _ = ar1
     market = fresh(task, 1, 5_000)
-    assert market.scaler == task.scaler
+    assert market.preparation.scaler == task.preparation.scaler
     assert len(market.rows("test")) == 5_000
     rows = market.rows("test")
     theirs = task.rows("test")

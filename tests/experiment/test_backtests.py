@@ -156,7 +156,7 @@ def test_a_run_at_other_costs(finished):
     ratio = dear.costs["commission"][first] / plain.costs["commission"][first]
     assert ratio == pytest.approx(20, rel=0.01)
     assert dear.costs["slippage"][first] == pytest.approx(plain.costs["slippage"][first], rel=0.01)
-    assert dear.task.scaler == plain.task.scaler
+    assert dear.task.preparation.scaler == plain.task.preparation.scaler
 
 
 @pytest.mark.parametrize("period", ["train", "validation", "all"])
@@ -171,7 +171,7 @@ def test_a_run_over_another_period(finished, period):
 def test_a_run_on_another_market(finished):
     nasdaq = drltrade.backtest(finished, data="nasdaq")
     assert nasdaq.symbols == ("NASDAQ",)
-    assert nasdaq.task.scaler == finished.task.scaler
+    assert nasdaq.task.preparation.scaler == finished.task.preparation.scaler
 
 
 @pytest.mark.parametrize(

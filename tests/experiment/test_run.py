@@ -12,7 +12,7 @@ import torch
 import drltrade
 from drltrade.errors import ConfigError, DataError, DeviceError
 from drltrade.experiment.run import load_run, train
-from drltrade.features.scaling import Scaler
+from drltrade.features.preparation import Preparation
 
 DQN = {"training": {"total_steps": 1000}, "learning_starts": 200, "n_envs": 8}
 
@@ -28,7 +28,7 @@ def read(run, name):
 def test_what_a_run_folder_holds(finished):
     files = {str(path.relative_to(finished.path)) for path in finished.path.rglob("*")}
     assert {
-        "config.json", "manifest.json", "scaler.json", "metrics.csv", "outcome.json",
+        "config.json", "manifest.json", "preparation.json", "metrics.csv", "outcome.json",
         "checkpoints/best.pt", "checkpoints/last.pt", "tensorboard",
     } <= files  # fmt: skip
     assert any(name.startswith("tensorboard/events.out.tfevents") for name in files)
@@ -99,17 +99,17 @@ def test_the_scaler_knows_the_train_period_alone(tmp_path, tiny):
             "sp500-daily", "ppo", run=tmp_path / name, device="cpu",
             data=str(tmp_path / f"{name}.csv"), **tiny,
         )  # fmt: skip
-        scalers.append((run.path / "scaler.json").read_bytes())
+        scalers.append((run.path / "preparation.json").read_bytes())
     assert scalers[0] == scalers[1]
 
 
 def test_a_run_is_scaled_as_it_was_trained(finished, tmp_path):
     shutil.copytree(finished.path, tmp_path / "copy")
-    values = read(finished, "scaler.json")
-    values["mean"] = [mean + 1.0 for mean in values["mean"]]
-    (tmp_path / "copy" / "scaler.json").write_text(json.dumps(values))
+    values = read(finished, "preparation.json")
+    values["scaler"]["mean"] = [mean + 1.0 for mean in values["scaler"]["mean"]]
+    (tmp_path / "copy" / "preparation.json").write_text(json.dumps(values))
     copy = load_run(tmp_path / "copy")
-    assert copy.task.scaler == Scaler.from_dict(values)
+    assert copy.task.preparation == Preparation.from_dict(values)
     assert not np.array_equal(copy.task.market.features, finished.task.market.features)
 
 
