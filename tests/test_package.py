@@ -77,6 +77,7 @@ def test_the_wheel_carries_presets_data_and_everything_else(tmp_path):
             assert f"drltrade/packaged/{kind}/{path.name}" in names
     assert {
         "drltrade/packaged/data/us5.parquet", "drltrade/packaged/data/us5.md",
+        "drltrade/packaged/data/generators/sp500.npz",
         "drltrade/py.typed", "drltrade/report/page.css",
     } <= names  # fmt: skip
     sources = {str(path.relative_to(ROOT)) for path in (ROOT / "drltrade").rglob("*.py")}

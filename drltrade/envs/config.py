@@ -301,6 +301,8 @@ class PortfolioConfig(MarketConfig):
             raise ValueError(
                 "augment needs assets that are all there; those of universe come and go"
             )
+        if self.augment is not None and self.augment.learned > 0:
+            raise ValueError("augment.learned draws one asset; a portfolio has augment.bootstrap")
         _check_margin(self.margin, self.gross_limit, "gross_limit")
         return self
 

@@ -19,7 +19,6 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from drltrade.agents.initialisation import initialise
-from drltrade.agents.noisy import Dropout, draw_from
 from drltrade.agents.optimisation import Optimization, OptimizationConfig
 from drltrade.data.bars import Bars
 from drltrade.errors import ConfigError
@@ -56,9 +55,8 @@ class GeneratorConfig(Settings):
 
     architecture: Architecture = Architecture()
     batch_size: int = Field(256, ge=1, description="windows a gradient step")
-    dropout: float = Field(0.1, ge=0, lt=1)
     average: float = Field(
-        0.005, gt=0, le=1, description="share of the newest weights in their running average"
+        0.02, gt=0, le=1, description="share of the newest weights in their running average"
     )
     optimization: OptimizationConfig = OptimizationConfig(
         learning_rate=1e-3, schedule="cosine", weight_decay=0.01, max_grad_norm=1.0
@@ -118,20 +116,19 @@ def windows_of(returns: NDArray[np.float64], architecture: Architecture) -> Wind
 class Denoiser(nn.Module):
     """[B, W] noisy windows, [B] steps, [B, 2 K] contexts -> [B, W] the noise in them."""
 
-    def __init__(self, architecture: Architecture, dropout: float) -> None:
+    def __init__(self, architecture: Architecture) -> None:
         super().__init__()
         bars, units = architecture.window, architecture.hidden
         self.steps = nn.Embedding(architecture.noise_steps, units)
         self.inputs = nn.Linear(bars + 2 * len(architecture.half_lives), units)
         self.hidden = nn.ModuleList(nn.Linear(units, units) for _ in range(architecture.layers))
         self.outputs = nn.Linear(units, bars)
-        self.dropout = Dropout(dropout)
 
     def forward(self, x: Tensor, step: Tensor, context: Tensor) -> Tensor:
         """See the class."""
         h = functional.silu(self.inputs(torch.cat((x, context), dim=1)) + self.steps(step))
         for layer in self.hidden:
-            h = h + functional.silu(layer(self.dropout(h)))
+            h = h + functional.silu(layer(h))
         guess: Tensor = self.outputs(h)
         return guess
 
@@ -147,11 +144,10 @@ class GeneratorLearner:
         self.data = windows_of(returns, config.architecture)
         left = noise_schedule(config.architecture.noise_steps)
         self._left = torch.from_numpy(left.astype(np.float32))
-        self._network = Denoiser(config.architecture, config.dropout)
-        self.average = Denoiser(config.architecture, 0.0)
+        self._network = Denoiser(config.architecture)
+        self.average = Denoiser(config.architecture)
         initialise(self._network, generator, gain=1.0)
         nn.init.normal_(self._network.steps.weight, std=0.1, generator=generator)
-        draw_from(self._network, generator)
         self.average.load_state_dict(self._network.state_dict())
 
     def learn(

@@ -16,6 +16,7 @@ KINDS = {
     "garch": "garch",
     "ornstein-uhlenbeck": "ornstein-uhlenbeck",
     "sp500-bootstrap": "bootstrap",
+    "sp500-learned": "learned",
 }
 SMALL = {"bars": 600, "path_length": 200, "validation_bars": 150, "test_bars": 180}
 
