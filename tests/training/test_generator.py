@@ -139,6 +139,23 @@ def test_paths_do_not_depend_on_how_long_they_are(trained):
     assert BURN_IN * 64 == 512
 
 
+def test_the_shipped_generator_does_not_repeat_what_it_learned():
+    """Its windows are as far from the nearest one it was trained on as those held out are."""
+    close = load_bars("sp500").frame("SP500")["close"].loc["1999":"2010"]
+    series = np.diff(np.log(close.to_numpy()))
+    generator = load_generator("sp500")
+    known = windows_of(series, generator.architecture)
+    drawn = generator.sample(np.random.default_rng(0), len(series))[0]
+    others = windows_of(drawn, generator.architecture).windows.numpy()[::8]
+    windows = known.windows.numpy()
+
+    def nearest(some):
+        square = ((some[:, None] - windows[known.trained_on][None]) ** 2).mean(axis=2)
+        return np.median(np.sqrt(square.min(axis=1)))
+
+    assert nearest(others) > 0.9 * nearest(windows[known.held_out])
+
+
 def test_too_short_a_span(tmp_path):
     bars = load_bars("sp500")
     with pytest.raises(ConfigError, match="has 252 bars from 1999-01-01 to 1999-12-31"):
