@@ -1,6 +1,7 @@
 """Series that are not traded but tell something: VIX, interest rates, an index, the weather."""
 
 import hashlib
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,15 +35,16 @@ class Exogenous(Settings):
         "session's close, and on bars within the day for the end of the day"
     )
     max_age: str | None = Field(
-        None, description="how long a value is known for; None: 10 of the series' spacings"
+        None,
+        description="how long a value is good; None: 10 of the series' spacings, 5 days at least",
     )
     layout: Layout = Layout()
 
     @field_validator("lag", "max_age")
     @classmethod
     def _a_duration(cls, value: str | None) -> str | None:
-        if value is not None and duration(value) < pd.Timedelta(0):
-            raise ValueError(f"{value!r}: nothing is known before it happens")
+        if value is not None:
+            duration(value)
         return value
 
     @property
@@ -57,12 +59,11 @@ def duration(text: str) -> pd.Timedelta:
     Raises:
         ValueError: it is none.
     """
-    try:
-        if not text.strip("+- .").isdigit():  # pandas takes a bare number for nanoseconds
-            return pd.Timedelta(text)
-    except ValueError:
-        pass
-    raise ValueError(f"{text!r}: a length of time such as 0d, 1d, 8h, 15min")
+    match = re.fullmatch(r"\s*(\d+)\s*(d|h|min)\s*", text)
+    if match is None:
+        raise ValueError(f"{text!r}: a length of time such as 0d, 1d, 8h, 15min")
+    minutes = {"d": 1440, "h": 60, "min": 1}[match[2]]
+    return int(match[1]) * pd.Timedelta(minutes=minutes)
 
 
 @dataclass(frozen=True)

@@ -102,9 +102,10 @@ def historical_market(
 def _beside(config: MarketConfig, bars: Bars, frame: pd.DataFrame) -> tuple[Context, str, str]:
     """The exogenous series, and source and hash of them and the bars."""
     daily = bool(pd.DatetimeIndex(frame.index).is_normalized)
+    after = pd.Timestamp(config.periods.test[1]) + pd.Timedelta(days=1)
     joined, source, digests = {}, bars.source, bars.sha256
     for name, each in config.exogenous.items():
-        joined[name], series = join(name, each, bars.zone, daily, bars.source)
+        joined[name], series = join(name, each, bars.zone, daily, bars.source, after)
         source += f"; {name}: {series.source}"
         digests += series.sha256
     if joined:

@@ -24,6 +24,7 @@ class Joined:
         frame: its values [K], as of `ExogenousSeries`.
         known: [K] the label of the bars from which on each is known, ascending.
         max_age: how long after it became known a value may be used.
+        until: the last time at which it matters.
         name: of the series in the preset, for errors.
     """
 
@@ -31,16 +32,17 @@ class Joined:
     known: pd.DatetimeIndex
     max_age: pd.Timedelta
     name: str
+    until: pd.Timestamp = pd.Timestamp.max
 
     def places(self, times: pd.DatetimeIndex) -> NDArray[np.int64]:
         """[T] the row that is known at each bar; -1 before the first.
 
         Raises:
-            DataError: a value is older than `max_age`.
+            DataError: a value is older than `max_age` before `until`.
         """
         place = self.known.searchsorted(times, "right").astype(np.int64) - 1
         age = times.to_numpy() - self.known.to_numpy()[place]
-        old = (place >= 0) & (age > self.max_age.to_timedelta64())
+        old = (place >= 0) & (age > self.max_age.to_timedelta64()) & (times <= self.until)
         if old.any():
             i = int(np.argmax(old))
             raise DataError(
@@ -58,12 +60,22 @@ class Joined:
 
 
 def join(
-    name: str, config: Exogenous, bars_zone: str | None, bars_daily: bool, bars_source: str
+    name: str,
+    config: Exogenous,
+    bars_zone: str | None,
+    bars_daily: bool,
+    bars_source: str,
+    until: pd.Timestamp = pd.Timestamp.max,
 ) -> tuple[Joined, ExogenousSeries]:
     """Load a series and find out when each value was known, on the clock of the bars.
 
     Of daily bars, a date stands for the session's close, of both; a value within a day is known at
     the next day's close. Of bars within the day, a date's value is known when the date is over.
+
+    Args:
+        name, config: of the series in the preset.
+        bars_zone, bars_daily, bars_source: of the bars it is joined to.
+        until: the last time at which it matters.
 
     Raises:
         DataError: see `load_exogenous`.
@@ -77,8 +89,8 @@ def join(
         known = (known + _DAY if series.daily else known) + config.published_after
         known = _on_clock(known, series.zone, bars_zone, name, bars_source)
     spacing = median_spacing(pd.DatetimeIndex(series.frame.index))
-    max_age = 10 * spacing if config.max_age is None else duration(config.max_age)
-    return Joined(series.frame, known, max_age, name), series
+    max_age = max(10 * spacing, 5 * _DAY) if config.max_age is None else duration(config.max_age)
+    return Joined(series.frame, known, max_age, name, until), series
 
 
 def _on_clock(
