@@ -44,6 +44,7 @@ from drltrade.experiment.presets import (
     split_overrides,
 )
 from drltrade.features.preparation import Preparation
+from drltrade.market.synthetic.generator import lasting_generator
 from drltrade.training import loop
 from drltrade.training.checkpoint import load_weights
 
@@ -277,6 +278,11 @@ def _planned(env: str, agent: str, device: str, overrides: Mapping[str, Any]) ->
     }
     if isinstance(config, PortfolioConfig) and config.universe is not None:
         found["universe"] = str(Path(config.universe).resolve())
+    for key in ("synthetic", "augment"):
+        table: Any = getattr(config, key, None)
+        if hasattr(table, "generator"):
+            lasting = lasting_generator(table.generator)
+            found[key] = table.model_copy(update={"generator": lasting})
     config = config.model_copy(update=found)
     config = config.model_copy(update={"reward": _found_again(config.reward)})
     preset = resolve_agent(agent, agent_overrides)

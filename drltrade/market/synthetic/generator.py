@@ -35,7 +35,7 @@ from scipy.special import expit
 from drltrade.atomic import write_atomic
 from drltrade.errors import ConfigError, DataError
 from drltrade.settings import Settings, parse
-from drltrade.workspace import search_path
+from drltrade.workspace import packaged, search_path
 
 Floats = NDArray[np.float64]
 
@@ -227,6 +227,12 @@ def load_generator(name_or_path: str) -> Generator:
 def generator_sha256(name_or_path: str) -> str:
     """Of the generator's file. Raises ConfigError where there is none."""
     return hashlib.sha256(find_generator(name_or_path).read_bytes()).hexdigest()
+
+
+def lasting_generator(name_or_path: str) -> str:
+    """A name by which the same file is found from any directory."""
+    path = find_generator(name_or_path)
+    return name_or_path if path.parent == packaged("data") / FOLDER else str(path.resolve())
 
 
 def find_generator(name_or_path: str) -> Path:
