@@ -35,7 +35,7 @@ format: $(VENV)/.dev  ## let ruff tidy up
 
 bench: $(VENV)/.dev  ## every benchmark, the ladder (hours) last; compare with benchmarks/RESULTS.md
 	$(BIN)/pip install --quiet --editable '.[bench]'
-	for script in market data backtest ppo recurrent memory seeds startup ladder; do \
+	for script in market data features backtest ppo recurrent memory seeds startup ladder; do \
 	    $(BIN)/python benchmarks/bench_$$script.py || exit 1; done
 
 bench-gpu: $(VENV)/.dev  ## the same on a GPU, where there is one

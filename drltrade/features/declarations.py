@@ -14,7 +14,7 @@ from drltrade.features.kinds.kind import Another, SeriesName
 from drltrade.features.regimes import FITTED, FittedKind
 
 Kind: TypeAlias = FeatureKind | FittedKind | CrossSectional
-KINDS: Mapping[str, Kind] = ChainMap[str, Any](FEATURES, FITTED, CROSS_SECTIONAL)
+KINDS: Mapping[str, Kind] = ChainMap[str, Any](CROSS_SECTIONAL, FITTED, FEATURES)
 """All that can be declared, by name."""
 
 Value: TypeAlias = "Number | str | Feature"
