@@ -32,7 +32,7 @@ from races import race, seconds_to
 from timing import print_machine, print_table
 
 from drltrade.evaluation.ladder import RungScore, SeedScore, summary
-from drltrade.experiment.ladder import RUNGS, Attempt, attempted
+from drltrade.experiment.ladder import RUNGS, TEST_BARS, Attempt, attempted
 from drltrade.experiment.presets import resolve_agent
 
 Keys = Mapping[str, Any]
@@ -110,6 +110,8 @@ class Peer(NamedTuple):
     steps: int
     keys: Keys = AS_IS
     """Hyperparameters that are not the default."""
+    test_bars: int = TEST_BARS
+    """Bars that it is scored on."""
 
 
 OFTEN = {"gradient_steps": 8}
@@ -122,7 +124,8 @@ PEERS = (
     Peer("garleanu-pedersen", "SAC", "sac", 16_000, OFTEN),
     Peer("garleanu-pedersen", "TD3", "td3", 16_000, OFTEN),
     Peer("garleanu-pedersen", "DDPG", "ddpg", 16_000, OFTEN),
-    Peer("hidden-regime", "RecurrentPPO", "ppo-lstm", 300_000),
+    # A peer's recurrent policy plays one bar at a time, a millisecond each.
+    Peer("hidden-regime", "RecurrentPPO", "ppo-lstm", 300_000, test_bars=100_000),
 )
 PEER_SEEDS = 3
 SOONER = 2.0
@@ -130,12 +133,15 @@ SOONER = 2.0
 
 
 def scores(
-    rung: str, agent: str, seeds: int, steps: int | None, env: Keys, keys: Keys
-) -> RungScore:
+    rung: str, agent: str, seeds: int, steps: int | None, env: Keys, keys: Keys,
+    test_bars: int = TEST_BARS,
+) -> RungScore:  # fmt: skip
     """Let each seed learn in turn, and score it."""
     steps = steps or resolve_agent(agent, keys).training.total_steps
     found = [
-        attempted(Attempt(rung, agent, seed, steps, "cpu", env, keys), queue.SimpleQueue())
+        attempted(
+            Attempt(rung, agent, seed, steps, "cpu", env, keys, test_bars), queue.SimpleQueue()
+        )
         for seed in range(seeds)
     ]
     return RungScore(
@@ -253,7 +259,7 @@ def against(peers: Sequence[Peer], seeds: int | None, steps: int | None) -> None
             if peer.rung == rung:
                 keys = {"hyperparameters": peer.keys}
                 agent, total = f"sb3:{peer.theirs}", steps or peer.steps
-                theirs = scores(rung, agent, count, total, {}, keys)
+                theirs = scores(rung, agent, count, total, {}, keys, peer.test_bars)
                 rows.append(sooner(peer._replace(steps=total), theirs, count, steps))
         if rows:
             print_table(f"{rung}, peers (target: {SOONER:g}x sooner)", PEER_HEADER, rows)
