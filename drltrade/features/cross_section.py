@@ -66,14 +66,12 @@ def rank(panel: Panel, inner: Any) -> Grid:
     """The share of the other members that are below, from -1 to 1; equal ones by a half."""
     values = panel.of(inner)
     counted = np.where(panel.members, values, np.nan)
-    result = np.full(values.shape, np.nan)
-    for n in range(values.shape[1]):
-        own = values[:, n : n + 1]
-        others = np.delete(counted, n, axis=1)
-        below = (others < own).sum(axis=1) + 0.5 * (others == own).sum(axis=1)
-        share = rolling.ratio(below.astype(np.float64), _count(others), 0.5)
-        result[:, n] = np.where(np.isnan(own[:, 0]), np.nan, 2.0 * share - 1.0)
-    return result
+    inside = ~np.isnan(counted)
+    below = pd.DataFrame(counted).rank(axis=1).to_numpy() - 1.0  # equal ones share their ranks
+    for t, n in np.argwhere(~np.isnan(values) & ~inside):  # no member, but compared with them
+        below[t, n] = (counted[t] < values[t, n]).sum() + 0.5 * (counted[t] == values[t, n]).sum()
+    others = np.where(np.isnan(values), np.nan, _count(counted)[:, None] - inside)
+    return 2.0 * rolling.ratio(below, others, 0.5) - 1.0
 
 
 def relative(panel: Panel, inner: Any) -> Grid:
