@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from drltrade.experiment.run import load_run as load_run
     from drltrade.experiment.run import train as train
     from drltrade.features.audit import audit as audit
+    from drltrade.features.table import FeatureStream as FeatureStream
+    from drltrade.features.table import feature_table as feature_table
 
 _HOMES = {
     "Bars": "drltrade.data.bars",
@@ -42,6 +44,8 @@ _HOMES = {
     "load_run": "drltrade.experiment.run",
     "train": "drltrade.experiment.run",
     "audit": "drltrade.features.audit",
+    "FeatureStream": "drltrade.features.table",
+    "feature_table": "drltrade.features.table",
 }
 
 __all__ = sorted([*_HOMES, "__version__"])
