@@ -243,6 +243,20 @@ def _env(config: TradingConfig | PortfolioConfig) -> dict[str, Any]:
     return {**config.model_dump(mode="json", exclude={"reward", *unused}), "reward": reward}
 
 
+def _learned(task: Task) -> dict[str, Any]:
+    """What the train period taught of the features, beside their scale."""
+    learned = task.preparation.to_dict()
+    components = learned["components"]
+    return {
+        "columns": ", ".join(learned["kept"]),
+        "components": components and {
+            f"pc{number + 1}": f"{share:.1%} of the variance"
+            for number, share in enumerate(components["explained"])
+        },
+        **learned["learned"],
+    }  # fmt: skip
+
+
 def _data(task: Task) -> Mapping[str, Any]:
     return {"source": task.source, "sha256": task.sha256}
 
@@ -253,6 +267,7 @@ def _settings(runs: Sequence[Run], period: PeriodName) -> dict[str, Any]:
     return {
         "period": period,
         "env": {"preset": first.env_name, **_env(first.env)},
+        "learned of features": _learned(first.task),
         "agents": agents,
         "trials": {
             run.path.name: {"seed": run.seed, "device": run.device, **run.outcome} for run in runs
