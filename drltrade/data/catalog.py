@@ -10,7 +10,7 @@ import pandas as pd
 
 from drltrade.data import embedded
 from drltrade.data.bars import Bars
-from drltrade.data.files import read_bars, read_published
+from drltrade.data.files import Published, read_bars, read_published
 from drltrade.data.layout import AS_IT_STANDS, Adjustment, Layout
 from drltrade.data.store import Store
 from drltrade.data.stored import StoredSet, local_store
@@ -39,6 +39,10 @@ class DataSet:
     zone: str
     licence: str
     load: Callable[[], Bars]
+    published: Callable[[], Published]
+    """What `load` checks and adjusts."""
+    adjustment: Adjustment | None
+    """Of what was published; None: of an index, without splits."""
 
 
 _NEW_YORK = "America/New_York"
@@ -57,6 +61,8 @@ CATALOG: dict[str, DataSet] = {
             zone=_NEW_YORK,
             licence="public domain, as declared by its publisher (Quandl WIKI)",
             load=embedded.us5,
+            published=embedded.us5_published,
+            adjustment="raw",
         ),
         DataSet(
             name="sp500",
@@ -68,6 +74,8 @@ CATALOG: dict[str, DataSet] = {
             zone=_NEW_YORK,
             licence=_ARCH_LICENCE,
             load=embedded.sp500,
+            published=embedded.sp500_published,
+            adjustment=None,
         ),
         DataSet(
             name="nasdaq",
@@ -79,6 +87,8 @@ CATALOG: dict[str, DataSet] = {
             zone=_NEW_YORK,
             licence=_ARCH_LICENCE,
             load=embedded.nasdaq,
+            published=embedded.nasdaq_published,
+            adjustment=None,
         ),
     )
 }
@@ -186,7 +196,7 @@ def published(name_or_path: str | Path, layout: Layout = AS_IT_STANDS) -> Prices
     if kept is not None:
         return Prices(kept.published(), kept.about.adjustment)
     assert known is not None
-    return Prices(known.load().frames, None)
+    return Prices(known.published().frames, known.adjustment)
 
 
 def find_file(name_or_path: str | Path) -> Path:

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from drltrade.data.bars import Bars
-from drltrade.data.files import read_bars
+from drltrade.data.files import Published, read_bars, read_published
 from drltrade.data.layout import Layout
 from drltrade.errors import DataError
 from drltrade.workspace import packaged
@@ -15,8 +15,13 @@ _NEW_YORK = Layout(zone="America/New_York")
 
 def us5() -> Bars:
     """AAPL, FB, GOOG, IBM and MSFT, daily, 2000-03-01 to 2013-03-01, fully adjusted."""
-    bars = read_bars(packaged("data") / "us5.parquet", _NEW_YORK)
+    bars = read_bars(_us5_file(), _NEW_YORK)
     return replace(bars, source="us5: Quandl WIKI, from bokeh_sampledata 2026.1")
+
+
+def us5_published() -> Published:
+    """The same as traded that day, raw, with the adjusted close beside it."""
+    return read_published(_us5_file(), _NEW_YORK)
 
 
 def sp500() -> Bars:
@@ -29,10 +34,27 @@ def nasdaq() -> Bars:
     return _from_arch("nasdaq", "NASDAQ")
 
 
+def sp500_published() -> Published:
+    """The same as published, with an adjusted close that equals the close."""
+    return read_published(_arch_file("sp500"), _NEW_YORK, "SP500")
+
+
+def nasdaq_published() -> Published:
+    """The same as published, with an adjusted close that equals the close."""
+    return read_published(_arch_file("nasdaq"), _NEW_YORK, "NASDAQ")
+
+
+def _us5_file() -> Path:
+    return packaged("data") / "us5.parquet"
+
+
 def _from_arch(name: str, symbol: str) -> Bars:
+    return replace(read_bars(_arch_file(name), _NEW_YORK, symbol), source=f"{name}: package arch")
+
+
+def _arch_file(name: str) -> Path:
     # The file that `arch.data.<name>.load()` reads, without importing arch, which takes a second.
     package = importlib.util.find_spec("arch")
     if package is None or package.origin is None:
         raise DataError(f"{name}: the package arch, which carries this data, is not installed")
-    path = Path(package.origin).parent / "data" / name / f"{name}.csv.gz"
-    return replace(read_bars(path, _NEW_YORK, symbol), source=f"{name}: package arch")
+    return Path(package.origin).parent / "data" / name / f"{name}.csv.gz"

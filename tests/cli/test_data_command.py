@@ -35,10 +35,12 @@ def test_a_price_file_is_shown_or_refused(command, tmp_path):
 def test_data_is_checked_and_errors_fail(command, tmp_path):
     code, out, _ = command("data", "check", "us5", "--calendar", "XNYS", "--json")
     assert code == 0
-    (found,) = json.loads(out)
-    assert (found["severity"], found["kind"], found["symbol"], found["first"]) == (
-        "warning", "large_move", "AAPL", "2000-09-29",
-    )  # fmt: skip
+    keys = ("severity", "kind", "symbol", "first", "bars")
+    assert [tuple(each[key] for key in keys) for each in json.loads(out)] == [
+        ("warning", "large_move", "AAPL", "2000-09-29", 1),
+        ("note", "split", "AAPL", "2000-06-21", 2),
+        ("note", "split", "MSFT", "2003-02-18", 1),
+    ]
     lines = ["date,open,high,low,close,volume"]
     lines += [f"2024-03-{day:02d},10,11,9,10.5,1000" for day in range(1, 20)]
     sound, faulty = tmp_path / "sound.csv", tmp_path / "faulty.csv"

@@ -10,7 +10,7 @@ import pytest
 from arch.data import nasdaq, sp500
 
 from drltrade.data.bars import COLUMNS, check_frame
-from drltrade.data.catalog import CATALOG, load_bars
+from drltrade.data.catalog import CATALOG, load_bars, published
 from drltrade.errors import DataError
 from drltrade.workspace import packaged
 
@@ -96,3 +96,20 @@ def test_neither_name_nor_file():
         error.value
     )
     assert "did you mean 'sp500'?" in str(error.value)
+
+
+@pytest.mark.parametrize("name", CATALOG)
+def test_what_was_published_is_what_loading_adjusts(name):
+    prices, bars = published(name), load_bars(name)
+    assert prices.adjustment == ("raw" if name == "us5" else None)
+    for symbol in bars.symbols:
+        raw = prices.frames[symbol].sort_index()
+        ratio = raw["adjusted close"] / raw["close"]
+        adjusted = raw[list(COLUMNS[:4])].mul(ratio, axis=0)
+        np.testing.assert_allclose(bars.frame(symbol)[list(COLUMNS[:4])], adjusted, rtol=1e-14)
+
+
+def test_published_prices_of_us5_have_the_splits_in_them():
+    close = published("us5").frames["AAPL"]["close"]
+    assert close["2005-02-25"] == 88.99
+    assert close["2005-02-28"] == 44.86
