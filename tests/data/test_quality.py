@@ -51,6 +51,9 @@ CASES = {
     "a bad tick within its bar": (
         lambda b: put(b, 40, close=50.0, low=49.0), ("error", "bad_tick"), [40], "close 50, after",
     ),
+    "a bad tick from which the way back is not large as a return": (
+        lambda b: put(b, 40, close=160.0, high=160.0), ("error", "bad_tick"), [40], "close 160, ",
+    ),
     "a split": (lambda b: scaled(b, 40, 0.5, 2.0), ("warning", "split"), [40], "by ratio and"),
     "a reverse split": (lambda b: scaled(b, 40, 3.0, 1 / 3), ("warning", "split"), [40], "+196"),
     "pence for pounds": (
@@ -76,6 +79,9 @@ CASES = {
     ),
     "volumes in lots from here on": (
         lambda b: scaled(b, 60, 1.0, 0.01), ("warning", "volume_unit"), [60], "from here on",
+    ),
+    "volumes in another unit for a while": (
+        lambda b: scaled(b, 40, 1.0, 0.001, 80), ("warning", "volume_unit"), [40, 80], "from here",
     ),
     "the same bar twice": (
         lambda b: pd.concat([b, b.iloc[[40]]]), ("warning", "duplicate"), [40], "one is dropped",

@@ -82,7 +82,8 @@ def bad_ticks(frame: pd.DataFrame) -> NDArray[np.bool_]:
     around = np.abs(close[2:] / close[:-2] - 1.0) < BACK
     opened = frame["open"].to_numpy(np.float64)[1:-1]
     at_home = np.abs(opened / close[:-2] - 1.0) < LARGE_MOVE / 2  # false where it is missing
-    tick[1:-1] = large[1:-1] & large[2:] & around & at_home
+    # The way back need not be large as a return: from +60% it is -37.5%.
+    tick[1:-1] = large[1:-1] & around & at_home
     return tick
 
 

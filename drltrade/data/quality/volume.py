@@ -42,10 +42,12 @@ def of_volume(symbol: str, frame: pd.DataFrame) -> Iterator[Finding]:
     logs[swapped] = middle[swapped]
     mask = np.zeros(len(frame), np.bool_)
     change = _change(logs, "median")
-    if change.max() > np.log(UNIT_CHANGE):
-        # The medians say that there is a change, and the means where.
-        where = int(np.argmax(np.where(change > np.log(UNIT_CHANGE), _change(logs, "mean"), 0.0)))
+    # The medians say that there is a change, and the means where: at both ends of a stretch.
+    steps = np.where(change > np.log(UNIT_CHANGE), _change(logs, "mean"), 0.0)
+    while steps.any():
+        where = int(np.argmax(steps))
         mask[np.flatnonzero(traded)[where + 1]] = True
+        steps[max(where - AROUND + 1, 0) : where + AROUND] = 0.0
     yield from finding(
         "warning", "volume_unit", symbol, frame, mask,
         f"from here on volumes are {np.exp(change.max()):.0f} times others, or a part so small",
