@@ -91,8 +91,25 @@ def mended(frame: pd.DataFrame, log: pd.DataFrame, where: str) -> pd.DataFrame:
         values = result[column].to_numpy(np.float64, copy=True)
         values[rows] = lines["after"].to_numpy(np.float64)
         result[column] = values
-    aside = pd.DatetimeIndex(log.loc[log["column"] == WHOLE, "time"])
-    return result[~result.index.isin(aside)]
+    aside = result.index.isin(pd.DatetimeIndex(log.loc[log["column"] == WHOLE, "time"]))
+    return _handed_on(result, aside)[~aside]
+
+
+def _handed_on(frame: pd.DataFrame, aside: NDArray[np.bool_]) -> pd.DataFrame:
+    """Splits and dividends of bars set aside, at the next bar that is kept: they are true."""
+    kept = np.flatnonzero(~aside)
+    rows = np.flatnonzero(aside)
+    place = np.searchsorted(kept, rows)
+    rows, place = rows[place < len(kept)], place[place < len(kept)]
+    moved = {}
+    for name, none, merge in (
+        ("split", 1.0, np.multiply), ("dividend", 0.0, np.add), ("capital gain", 0.0, np.add),
+    ):  # fmt: skip
+        if name in frame and (frame[name].to_numpy()[rows] != none).any():
+            values = frame[name].to_numpy(np.float64, copy=True)
+            merge.at(values, kept[place], values[rows])
+            moved[name] = values
+    return frame.assign(**moved)
 
 
 def _lines(

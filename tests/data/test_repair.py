@@ -184,6 +184,17 @@ def test_what_nothing_tells_how_to_mend_is_set_aside():
     ]  # fmt: skip
 
 
+def test_a_split_and_a_dividend_of_bars_set_aside_are_handed_on():
+    bad = quiet_bars().assign(dividend=0.0, split=1.0)
+    for row, actions in ((40, {"split": 2.0, "dividend": 0.5}), (41, {"dividend": 0.25})):
+        bad = put(bad, row, open=np.nan, **actions)
+    bad = put(bad, len(bad) - 1, open=np.nan, dividend=9.0)
+    kept = mended(bad, repairs(bad, "A", "raw"), "A")
+    assert len(kept) == len(bad) - 3
+    assert kept.loc[bad.index[42], ["split", "dividend"]].tolist() == [2.0, 0.75]
+    assert (kept["split"].prod(), kept["dividend"].sum()) == (2.0, 0.75)
+
+
 def test_a_close_adjusted_beside_prices_that_are_not_is_no_reason_to_set_all_aside():
     mixed = quiet_bars()
     mixed["close"] *= np.repeat([0.90, 0.93, 0.96, 0.99, 1.0], 24)
