@@ -72,6 +72,14 @@ CASES = {
         lambda b: put(b, 40, open=99.0, high=99.0, low=99.0, close=99.0), ("note", "flat"), [40],
         "all four prices are 99",
     ),
+    "a dividend in cents": (
+        lambda b: b.assign(dividend=np.where(np.arange(len(b)) == 40, 60.0, 0.0)),
+        ("warning", "large_dividend"), [40], "a dividend of 60 on ",
+    ),
+    "a dividend above the price": (
+        lambda b: b.assign(dividend=np.where(np.arange(len(b)) == 40, 600.0, 0.0)),
+        ("error", "large_dividend"), [40], "more than the close before",
+    ),
     "no volume": (lambda b: put(b, 40, volume=0.0), ("note", "zero_volume"), [40], "no trade"),
     "a volume in currency": (
         lambda b: scaled(b, 40, 1.0, 100.0, 52), ("warning", "volume_unit"), range(40, 52),

@@ -7,7 +7,7 @@ never called an error, however large: Citigroup made +58% on 2008-11-24.
 The kinds are those met in public data sets: duplicate, missing, zero_price, high_low,
 mixed_adjustment (the close adjusted for dividends, the others not), bad_tick, split, spin_off,
 currency_unit, scale_break, ticker_reuse, large_move, flat, stale, zero_volume, volume_unit,
-missing_session, no_session, zone_shift, survivorship.
+missing_session, no_session, zone_shift, large_dividend, survivorship.
 """
 
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ from drltrade.data.quality.members import of_members
 from drltrade.data.quality.moves import of_moves
 from drltrade.data.quality.quiet import of_quiet
 from drltrade.data.quality.sessions import of_dates, of_hours, of_sessions
-from drltrade.data.quality.values import of_times, of_values
+from drltrade.data.quality.values import of_dividends, of_times, of_values
 from drltrade.data.quality.volume import of_volume
 from drltrade.data.universe import Universe
 
@@ -55,6 +55,7 @@ def check(
         found += of_times(symbol, frame)
         ordered = frame[~frame.index.duplicated(keep="last")].sort_index()
         found += of_values(symbol, ordered)
+        found += of_dividends(symbol, ordered)
         priced = ordered[ordered["close"].to_numpy() > 0]
         if priced.empty:
             continue

@@ -13,6 +13,9 @@ NO_ACCIDENT = 5
 """So many at least."""
 Mask = NDArray[np.bool_]
 
+LARGE_DIVIDEND = 0.25
+"""Of the close before; special dividends have been larger, ordinary ones hardly ever."""
+
 MIXED = 0.05
 """Share of closes outside their bar's range, all on one side, beyond which it is no accident."""
 
@@ -54,6 +57,23 @@ def of_values(symbol: str, frame: pd.DataFrame) -> Iterator[Finding]:
         "error", "high_low", symbol, frame, outside,
         "open {open:g}, high {high:g}, low {low:g}, close {close:g}",
     )  # fmt: skip
+
+
+def of_dividends(symbol: str, frame: pd.DataFrame) -> Iterator[Finding]:
+    """Dividends of more than there was to pay, or of so much that the unit may be another."""
+    if "dividend" not in frame:
+        return
+    before = frame["close"].shift(1).to_numpy(np.float64)
+    share = frame["dividend"].to_numpy(np.float64) / before
+    for severity, mask, text in (
+        ("error", share >= 1.0, "more than the close before"),
+        ("warning", (share > LARGE_DIVIDEND) & (share < 1.0), "true, or in another unit"),
+    ):
+        if mask.any():
+            first = int(np.argmax(mask))
+            paid = f"a dividend of {frame['dividend'].iloc[first]:g} on {before[first]:g}: {text}"
+            times = pd.DatetimeIndex(frame.index[mask])
+            yield Finding(severity, "large_dividend", symbol, times, paid)  # type: ignore[arg-type]
 
 
 def missing(frame: pd.DataFrame) -> Mask:
