@@ -44,6 +44,10 @@ def run_audit(
         show_table("What knows the future", rows, as_json)
     else:
         typer.echo(f"nothing of the future found in {target or env or gym}, at {cuts} cuts")
+        if env is not None and (series := _series(env)):
+            typer.echo(
+                f"not examined: the exogenous {series}, taken to be known when the lag is over"
+            )
     if rows:
         raise typer.Exit(1)
 
@@ -59,6 +63,12 @@ def _of_preset(name: str, cuts: int) -> list[dict[str, Any]]:
         raise ConfigError(f"{name} is a synthetic market, which draws its bars itself")
     found = audit_preset(config, load_bars(config.data), cuts)
     return [{"of": f"{name}, {symbol}", **_row(leak)} for symbol, leak in found]
+
+
+def _series(name: str) -> str:
+    from drltrade.experiment.presets import resolve_env
+
+    return ", ".join(resolve_env(name, {}).exogenous)
 
 
 def _row(leak: Any) -> dict[str, Any]:

@@ -10,10 +10,11 @@ import numpy as np
 import pandas as pd
 from pydantic import Field, field_validator
 
-from drltrade.data.bars import COLUMNS
+from drltrade.data.bars import COLUMNS, common_frequency
 from drltrade.data.catalog import CATALOG, find_file, find_stored, load_bars
+from drltrade.data.files import labelled_by_end
 from drltrade.data.layout import Layout
-from drltrade.data.tables import find_time, numbers, read_table
+from drltrade.data.tables import FRED_TIME, TIME_COLUMNS, find_time, named, numbers, read_table
 from drltrade.data.times import parse_times
 from drltrade.errors import DataError, suggestion
 from drltrade.settings import Settings
@@ -59,7 +60,7 @@ def duration(text: str) -> pd.Timedelta:
     Raises:
         ValueError: it is none.
     """
-    match = re.fullmatch(r"\s*(\d+)\s*(d|h|min)\s*", text)
+    match = re.fullmatch(r"\s*(\d{1,6})\s*(d|h|min)\s*", text, re.ASCII)
     if match is None:
         raise ValueError(f"{text!r}: a length of time such as 0d, 1d, 8h, 15min")
     minutes = {"d": 1440, "h": 60, "min": 1}[match[2]]
@@ -100,38 +101,45 @@ def load_exogenous(config: Exogenous) -> ExogenousSeries:
         bars = load_bars(config.data, None if config.symbol is None else (config.symbol,))
         frame = bars.frame(_one(config.symbol, bars.symbols, bars.source))
         if config.column is not None:
-            if config.column not in frame:
+            column = config.column.strip().lower()
+            if column not in frame:
                 raise DataError(
                     f"{bars.source}: no column {config.column!r} ({', '.join(map(str, frame))})"
                 )
-            frame = frame[[config.column]].set_axis(["close"], axis=1)
+            frame = frame[[column]].set_axis(["close"], axis=1)
         return ExogenousSeries(frame, bars.zone, bars.source, bars.sha256)
     return _from_file(find_file(config.data), config)
 
 
 def _from_file(path: Path, config: Exogenous) -> ExogenousSeries:
     content, where = path.read_bytes(), str(path)
-    table, rows = read_table(path, content, config.layout)
-    names = {str(name).strip().lower(): name for name in table.columns}
-    time = find_time(names, config.layout, where)
-    times, zone = parse_times(table[time], config.layout, rows, where)
+    layout = config.layout
+    if layout.adjustment is not None:
+        raise DataError(f"{where}: layout.adjustment is of prices; a series is taken as it stands")
+    table, rows = read_table(path, content, layout, _is_header)
+    names = named(table, where)
+    time = find_time(names, layout, where)
+    times, zone = parse_times(table[time], layout, rows, where)
     kept = np.ones(len(table), np.bool_)
     symbols = next((names[name] for name in ("symbol", "ticker") if name in names), None)
     if symbols is not None:
         of = table[symbols].astype(str)
         kept = (of == _one(config.symbol, tuple(of.unique()), where)).to_numpy()
-    value = _value_column(names, config.column, {str(time), str(symbols)}, where)
+    column = config.column or layout.columns.get("close")
+    value = _value_column(names, column, {str(time), str(symbols)}, where)
     wanted = {"close": value}
-    if config.column is None and value == names.get("close"):
+    if column is None and value == names.get("close"):
         wanted |= {name: names[name] for name in COLUMNS if name in names}
     columns: dict[str, Any] = {}
     for ours, theirs in wanted.items():
         values = table[theirs]
         if not pd.api.types.is_numeric_dtype(values.dtype):
             values = values.astype(object).where(~values.isin(MISSING), "")
-        columns[ours] = numbers(values, str(theirs), config.layout, rows, where)
+        unit = layout.volume_unit if ours == "volume" else layout.price_unit
+        columns[ours] = unit * numbers(values, str(theirs), layout, rows, where)
     frame = pd.DataFrame(columns, pd.DatetimeIndex(times, name="time"))
     frame = frame[kept & frame["close"].notna().to_numpy()].sort_index()
+    frame = _by_end(frame, layout, where)
     if not np.isfinite(frame["close"].to_numpy()).all():
         raise DataError(f"{where}, column {value}: a value is infinite")
     if frame.index.has_duplicates:
@@ -140,6 +148,28 @@ def _from_file(path: Path, config: Exogenous) -> ExogenousSeries:
     if len(frame) < 2:
         raise DataError(f"{where}: {len(frame)} values; at least 2 are needed")
     return ExogenousSeries(frame, zone, where, hashlib.sha256(content).hexdigest())
+
+
+def _is_header(cells: set[str]) -> bool:
+    return len(cells) > 1 and not cells.isdisjoint((*TIME_COLUMNS, FRED_TIME))
+
+
+def _by_end(frame: pd.DataFrame, layout: Layout, where: str) -> pd.DataFrame:
+    """The same by labels at the END of what each value is about.
+
+    Raises:
+        DataError: labels are first days of months, and the layout does not say which end they are.
+    """
+    times = pd.DatetimeIndex(frame.index)
+    if layout.label == "open":
+        frequency = layout.frequency or common_frequency({where: frame}, where)
+        return labelled_by_end(frame, frequency)
+    if layout.label is None and len(times) > 2 and (times.day == 1).all() and times.is_normalized:
+        raise DataError(
+            f"{where}: its times are first days of months; state layout.label: open, if a value is "
+            "about the month that begins there, or close, if it was known on that day"
+        )
+    return frame
 
 
 def _one(symbol: str | None, symbols: tuple[str, ...], where: str) -> str:

@@ -16,7 +16,7 @@ from drltrade.data.frequencies import length_of, parse_frequency
 from drltrade.errors import ConfigError
 
 AGGREGATED = {"open": "first", "high": "max", "low": "min", "close": "last", "volume": "sum"}
-_DAY = pd.Timedelta(days=1)
+_DAY, _INSTANT = pd.Timedelta(days=1), pd.Timedelta(microseconds=1)
 
 
 class Resampled(NamedTuple):
@@ -34,31 +34,37 @@ def resampled(
 ) -> Resampled:
     """Bars of a lower frequency; one that is not complete by the last label is left out.
 
-    Hours begin on the hour, and parts of a day at midnight. A week ends on Friday, a month on its
-    last weekday; in a market that is open at weekends on Sunday, and on its last day.
+    Hours begin on the hour, and parts of a day at midnight. A week ends on Friday and a month on
+    its last weekday, and what trades at the weekend counts for what comes next, as in currencies.
+    Only a calendar can tell that a market has sessions at weekends; there they end on Sunday, and
+    on the month's last day.
 
     Args:
         frame: bars [T] by ascending naive labels, their ENDs.
         frequency: such as "1h" or "1w".
-        closed: of bars within the day, when each session closes, half days included, until after
-            the last bar. A day is complete at its close, and what trades later counts for the next
-            session. Without it, a day is complete at midnight.
+        closed: when each session closes, half days included, until after the last bar. Of bars
+            within the day, a day is complete at its close, and what trades later counts for the
+            next session; without it, a day is complete at midnight.
 
     Raises:
         ConfigError: the frequency is none, or higher than that of the bars.
     """
     times = pd.DatetimeIndex(frame.index)
     daily, (_, unit) = bool(times.is_normalized), parse_frequency(frequency)
-    if closed is not None and not daily and unit in ("d", "w", "mo"):
+    # A session that closes at midnight is of the day before.
+    sessions = None if closed is None else (closed - _INSTANT).normalize()
+    weekends = sessions is not None and bool((sessions.day_of_week >= 5).any())
+    if closed is not None and sessions is not None and not daily and unit in ("d", "w", "mo"):
         place = closed.searchsorted(times, "left")
         known = place < len(closed)
-        frame, dates = frame[known], closed[place[known]].normalize()
-        labels = _last_dates(dates, unit)
-        whole = pd.Series(closed, _last_dates(closed.normalize(), unit)).groupby(level=0).max()
+        frame, dates = frame[known], sessions[place[known]]
+        labels = _last_dates(dates, unit, weekends)
+        ends = _last_dates(sessions, unit, weekends)
+        whole = pd.Series(closed, ends).groupby(level=0).max()
         grouped = frame[list(AGGREGATED)].groupby(labels).agg(AGGREGATED)
         complete = pd.DatetimeIndex(whole.loc[grouped.index])
     else:
-        ends = _ends(times, frequency, daily)
+        ends = _ends(times, frequency, daily, weekends)
         grouped = frame[list(AGGREGATED)].groupby(ends).agg(AGGREGATED)
         complete = pd.DatetimeIndex(grouped.index)
         if not daily and unit in ("d", "w", "mo"):
@@ -94,7 +100,7 @@ def resampled_bars(bars: Bars, frequency: str, calendar: str | None = None) -> B
     return replace(bars, frames=frames, frequency=frequency)
 
 
-def _ends(times: pd.DatetimeIndex, frequency: str, daily: bool) -> pd.DatetimeIndex:
+def _ends(times: pd.DatetimeIndex, frequency: str, daily: bool, weekends: bool) -> pd.DatetimeIndex:
     """[T] when the bar that each one belongs to ends; of days, at the midnight after the last."""
     count, unit = parse_frequency(frequency)
     if unit in ("m", "h"):
@@ -102,16 +108,16 @@ def _ends(times: pd.DatetimeIndex, frequency: str, daily: bool) -> pd.DatetimeIn
             raise ConfigError(f"frequency {frequency!r} is higher than that of the bars")
         return times.ceil(f"{count}{'min' if unit == 'm' else 'h'}")
     # A bar that ends at midnight belongs to the day that ends there.
-    dates = times if daily else (times - pd.Timedelta(microseconds=1)).normalize()
-    last = _last_dates(dates, unit)
+    dates = times if daily else (times - _INSTANT).normalize()
+    last = _last_dates(dates, unit, weekends)
     return last if daily else last + _DAY
 
 
-def _last_dates(dates: pd.DatetimeIndex, unit: str) -> pd.DatetimeIndex:
-    """[T] the last date of the day, week or month of each."""
-    weekends = bool((dates.day_of_week >= 5).any())
+def _last_dates(dates: pd.DatetimeIndex, unit: str, weekends: bool) -> pd.DatetimeIndex:
+    """[T] the last date of the day, week or month of each. Never told by the dates there are."""
     if unit == "w":
-        return dates + pd.to_timedelta((6 if weekends else 4) - dates.day_of_week, unit="D")
+        last = 6 if weekends else 4
+        return dates + pd.to_timedelta((last - dates.day_of_week) % 7, unit="D")
     if unit == "mo":
         return dates + (pd.offsets.MonthEnd(0) if weekends else pd.offsets.BMonthEnd(0))
     return dates

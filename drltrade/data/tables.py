@@ -3,7 +3,7 @@
 import gzip
 import io
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,8 @@ from drltrade.data.layout import Layout
 from drltrade.errors import DataError
 
 TIME_COLUMNS = ("date", "datetime", "time", "timestamp")
+FRED_TIME = "observation_date"
+"""As the Federal Reserve Bank of St. Louis writes it, in files of series alone."""
 OTHER_COLUMNS = {
     "symbol": ("symbol", "ticker"),
     "adjusted close": ("adj close", "adj_close", "adjclose", "adjusted close"),
@@ -39,9 +41,13 @@ _UNREADABLE = (
 
 
 def read_table(
-    path: Path, content: bytes, layout: Layout
-) -> tuple[pd.DataFrame, NDArray[np.int64]]:
-    """The whole file, every value of a CSV as text, and each row's number in the file."""
+    path: Path, content: bytes, layout: Layout,
+    is_header: Callable[[set[str]], bool] | None = None,
+) -> tuple[pd.DataFrame, NDArray[np.int64]]:  # fmt: skip
+    """The whole file, every value of a CSV as text, and each row's number in the file.
+
+    The header is the first line whose cells, in lower case, `is_header` (default: all four prices).
+    """
     name = path.name.lower()
     if not name.endswith(SUFFIXES):
         raise DataError(f"{path}: unknown kind of file; use one of {', '.join(SUFFIXES)}")
@@ -50,7 +56,7 @@ def read_table(
             table = pd.read_parquet(io.BytesIO(content))
             return _index_as_column(table), np.arange(1, len(table) + 1)
         text = (gzip.decompress(content) if name.endswith(".gz") else content).decode("utf-8-sig")
-        above, separator = _header(text, layout)
+        above, separator = _header(text, layout, is_header)
         # The header is read as a row, for pandas would rename a column that is there twice.
         table = pd.read_csv(
             io.StringIO(text),
@@ -71,15 +77,18 @@ def read_table(
     return table.iloc[1:].reset_index(drop=True), lines[1:] + above + 1
 
 
-def _header(text: str, layout: Layout) -> tuple[int, str]:
-    """How many lines stand above the header, and what separates values: it has all four prices."""
+def _header(
+    text: str, layout: Layout, is_header: Callable[[set[str]], bool] | None
+) -> tuple[int, str]:
+    """How many lines stand above the header, and what separates values."""
     needed = {layout.columns.get(name, name).lower() for name in PRICES}
+    is_header = is_header or needed.issubset
     separators = (layout.separator,) if layout.separator else SEPARATORS
     for number, line in enumerate(io.StringIO(text)):
         if number == BANNER:
             break
         for separator in separators:
-            if needed <= {cell.strip(' "\r\n').lower() for cell in line.split(separator)}:
+            if is_header({cell.strip(' "\r\n').lower() for cell in line.split(separator)}):
                 return number, separator
     return 0, separators[0]
 
@@ -101,14 +110,7 @@ def find_columns(table: pd.DataFrame, layout: Layout, where: str) -> dict[str, A
     Raises:
         DataError: a column is missing or there twice; says which are there and which are needed.
     """
-    names: dict[str, Any] = {}
-    for column in table.columns:
-        name = str(column).strip().lower()
-        if name in names:
-            raise DataError(
-                f"{where}: two columns are called {name!r}: {names[name]!r} and {column!r}"
-            )
-        names[name] = column
+    names = named(table, where)
     stated = {ours: theirs.strip().lower() for ours, theirs in layout.columns.items()}
     found = {ours: names[theirs] for ours, theirs in stated.items() if theirs in names}
     missing = [f"{theirs} (for {ours})" for ours, theirs in stated.items() if theirs not in names]
@@ -136,6 +138,19 @@ def find_columns(table: pd.DataFrame, layout: Layout, where: str) -> dict[str, A
     return found
 
 
+def named(table: pd.DataFrame, where: str) -> dict[str, Any]:
+    """Columns by their names in lower case. Raises DataError where two have the same."""
+    names: dict[str, Any] = {}
+    for column in table.columns:
+        name = str(column).strip().lower()
+        if name in names:
+            raise DataError(
+                f"{where}: two columns are called {name!r}: {names[name]!r} and {column!r}"
+            )
+        names[name] = column
+    return names
+
+
 def find_time(names: Mapping[str, Any], layout: Layout, where: str) -> Any:
     """What the time column is called in a file of which only the time is known.
 
@@ -147,8 +162,8 @@ def find_time(names: Mapping[str, Any], layout: Layout, where: str) -> Any:
     """
     stated = layout.columns.get("time", "").strip().lower()
     times = [stated] if stated in names else [name for name in TIME_COLUMNS if name in names]
-    if "observation_date" in names and not times:  # as FRED writes it
-        times = ["observation_date"]
+    if FRED_TIME in names and not times:
+        times = [FRED_TIME]
     if len(times) != 1:
         raise DataError(
             f"{where}: {len(times)} time columns ({', '.join(times) or ', '.join(names)}); one "

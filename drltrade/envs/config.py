@@ -197,6 +197,9 @@ class TradingConfig(MarketConfig):
             raise ValueError(f"set either data ({self.data!r}) or synthetic, not both")
         if self.symbol is not None or self.train_symbols is not None:
             raise ValueError("symbol and train_symbols belong to data; synthetic has one symbol")
+        for key in ("frequency", "calendar", "exogenous"):
+            if getattr(self, key):
+                raise ValueError(f"{key} belongs to data; synthetic draws its bars itself")
         if self.augment is not None:
             raise ValueError("augment belongs to data; synthetic draws as many bars as it is told")
         if self.period == "all":

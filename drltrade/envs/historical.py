@@ -80,8 +80,8 @@ def historical_market(
         after = pd.Timestamp(end) + pd.Timedelta(days=1)
         learned = learn_features(train, config.features, context, after)
     context = replace(context, learned=learned)
-    tables = feature_tables(frames, config.features, context, _membership(config))
-    frames, tables = ({symbol: each[symbol] for symbol in symbols} for each in (frames, tables))
+    tables = feature_tables(frames, config.features, context, _membership(config), symbols)
+    frames = {symbol: frames[symbol] for symbol in symbols}
     if isinstance(config, PortfolioConfig) and config.universe is not None:
         frames, tables = _members(frames, tables, config, bars.source)
         teachers = tuple(tables)
@@ -102,10 +102,11 @@ def historical_market(
 def _beside(config: MarketConfig, bars: Bars, frame: pd.DataFrame) -> tuple[Context, str, str]:
     """The exogenous series, and source and hash of them and the bars."""
     daily = bool(pd.DatetimeIndex(frame.index).is_normalized)
+    before = pd.Timestamp(config.periods.train[0])
     after = pd.Timestamp(config.periods.test[1]) + pd.Timedelta(days=1)
     joined, source, digests = {}, bars.source, bars.sha256
     for name, each in config.exogenous.items():
-        joined[name], series = join(name, each, bars.zone, daily, bars.source, after)
+        joined[name], series = join(name, each, bars.zone, daily, bars.source, before, after)
         source += f"; {name}: {series.source}"
         digests += series.sha256
     if joined:

@@ -40,9 +40,8 @@ class Panel:
 
     @property
     def returns(self) -> Grid:
-        """[T, N] log returns from each instrument's bar before, whenever that was."""
-        known = pd.DataFrame(np.log(self.close)).ffill()
-        result: Grid = known.diff().where(~np.isnan(self.close)).to_numpy()
+        """[T, N] log returns from each instrument's last bar, whenever that was; 0 without one."""
+        result: Grid = pd.DataFrame(np.log(self.close)).ffill().diff().to_numpy()
         return result
 
 
@@ -75,9 +74,10 @@ def rank(panel: Panel, inner: Any) -> Grid:
 
 
 def relative(panel: Panel, inner: Any) -> Grid:
-    """Less the mean of the members."""
+    """Less the mean of the members; 0 where there is none."""
     values = panel.of(inner)
-    result: Grid = values - _mean(np.where(panel.members, values, np.nan))[:, None]
+    mean = _mean(np.where(panel.members, values, np.nan))[:, None]
+    result: Grid = values - np.where(np.isnan(mean), values, mean)
     return result
 
 
@@ -85,41 +85,48 @@ def dispersion(panel: Panel, n: int) -> Floats:
     """Standard deviation of the members' log returns at each bar, averaged over n bars."""
     counted = np.where(panel.members, panel.returns, np.nan)
     spread = np.sqrt(_mean((counted - _mean(counted)[:, None]) ** 2))
-    there, result = ~np.isnan(spread), np.full(len(spread), np.nan)
-    result[there] = rolling.sma(spread[there], n)
-    return result
+    return _where_known(spread, rolling.sma(spread[~np.isnan(spread)], n))
 
 
 def market_beta(panel: Panel, n: int) -> Grid:
-    """Slope of log returns on the members' mean, over n of the instrument's own bars."""
+    """Slope of log returns on the members' mean, over n of the instrument's own returns."""
     returns = panel.returns
     market = _mean(np.where(panel.members, returns, np.nan))
     result = np.full(returns.shape, np.nan)
     for i in range(returns.shape[1]):
-        own = ~np.isnan(panel.close[:, i])
-        result[own, i] = indicators.beta(returns[own, i], market[own], n)
+        both = np.where(np.isnan(panel.close[:, i]) | np.isnan(market), np.nan, returns[:, i])
+        known = ~np.isnan(both)
+        result[:, i] = _where_known(both, indicators.beta(both[known], market[known], n))
     return result
 
 
 def turbulence(panel: Panel, n: int) -> Floats:
     """(y - mu)' S^-1 (y - mu) / N: how unusual the returns y at t are beside the n bars before.
 
-    mu and S are the mean and covariance of those n bars; N members have all n + 1 returns. Of more
-    members than bars, the pseudo-inverse of S is taken. 0 where there are no two such members.
+    mu and S are the mean and covariance of those n bars, of the N members that have been there for
+    all of them. Of more members than bars, the pseudo-inverse of S is taken. As it was where there
+    are no two such members.
     """
-    returns, count = np.where(panel.members, panel.returns, np.nan), len(panel.times)
+    returns, count = panel.returns, len(panel.times)
     result = np.full(count, np.nan)
     for t in range(n + 1, count):
         window = returns[t - n : t + 1]
-        whole = window[:, ~np.isnan(window).any(axis=0)]
+        whole = window[:, ~np.isnan(window).any(axis=0) & panel.members[t]]
         size = whole.shape[1]
-        result[t] = 0.0
         if size >= 2:
             past, newest = whole[:-1], whole[-1]
             deviation = newest - past.mean(axis=0)
             precision = np.linalg.pinv(np.cov(past, rowvar=False), hermitian=True)
             result[t] = deviation @ precision @ deviation / size
-    return result
+    return _where_known(result, result[~np.isnan(result)])
+
+
+def _where_known(places: Floats, values: Floats) -> Floats:
+    """[T] `values` at the places that are not NaN, and as they were at the others."""
+    result = pd.Series(np.full(len(places), np.nan))
+    result[~np.isnan(places)] = values
+    filled: Floats = result.ffill().to_numpy(np.float64)
+    return filled
 
 
 def _mean(values: Grid) -> Floats:

@@ -19,7 +19,9 @@ KINDS: Mapping[str, Kind] = ChainMap[str, Any](CROSS_SECTIONAL, FITTED, FEATURES
 
 Value: TypeAlias = "Number | str | Feature"
 
-_TOKEN = re.compile(r"\s*([\w.+-]+|[(),@])")
+_TOKEN = re.compile(r"\s*([\w.+-]+|[(),@])", re.ASCII)
+DEEPEST = 5
+"""Parentheses in a declaration."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,9 @@ def available_features() -> dict[str, str]:
     for name, kind in KINDS.items():
         defaults = [parameter.default for parameter in kind.parameters]
         takes = "; ".join(str(parameter) for parameter in kind.parameters)
-        declared = f"{name}({', '.join(map(_shown, defaults))})"
+        of_series = isinstance(kind, FeatureKind) and kind.of_series
+        prefix = "series." if of_series else ""
+        declared = f"{prefix}{name}({', '.join(map(_shown, defaults))})"
         lines[declared] = f"{kind.description} ({takes})" if takes else kind.description
     return lines
 
@@ -98,6 +102,8 @@ def parse_feature(text: str) -> Feature:
     Raises:
         ConfigError: names the text, what is wrong with it, and what is allowed.
     """
+    if not isinstance(text, str):
+        raise ConfigError(f"feature {text!r} is no text: write 'rsi(14)'")
     try:
         return _resolved(_parsed(text))
     except _Wrong as error:
@@ -117,6 +123,8 @@ class _Call(NamedTuple):
 
 
 def _parsed(text: str) -> _Call:
+    if text.count("(") > DEEPEST:
+        raise _Wrong(_HOW)
     tokens, place = [], 0
     while place < len(text.rstrip()):
         match = _TOKEN.match(text, place)
@@ -191,6 +199,8 @@ def _resolved(call: _Call) -> Feature:
             raise _Wrong(f": {error}") from None
     if isinstance(kind, CrossSectional) and (series or call.frequency):
         raise _Wrong(f": {name} compares instruments with each other; it takes no series or @")
+    if isinstance(kind, FeatureKind) and kind.of_series and not series:
+        raise _Wrong(f": {name} is of exogenous series alone: write NAME.{name}(...)")
     if series and call.frequency:
         raise _Wrong(": a series has a frequency of its own; leave @ out")
     return Feature(name, values, call.frequency, series or None)
@@ -209,6 +219,8 @@ def _value(part: "str | _Call", parameter: Parameter | SeriesName | Another) -> 
         inner = _resolved(part if isinstance(part, _Call) else _Call(part, [], None))
         if any(isinstance(each.kind, CrossSectional) for each in inner.parts()):
             raise _Wrong(f": {inner.name} compares instruments already")
+        if len(inner.columns) > 1:
+            raise _Wrong(f": {inner.name} has {len(inner.columns)} columns; one can be compared")
         return inner
     if isinstance(part, _Call):
         raise _Wrong(f": {parameter.name} = {part.name!r}; allowed is {parameter}")
@@ -218,6 +230,8 @@ def _value(part: "str | _Call", parameter: Parameter | SeriesName | Another) -> 
         return part
     try:
         value = int(part) if parameter.whole else float(part)
+        if "_" in part:
+            value = float("nan")
     except ValueError:
         value = float("nan")
     if not parameter.minimum <= value <= parameter.maximum or abs(value) == float("inf"):

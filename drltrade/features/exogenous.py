@@ -24,25 +24,27 @@ class Joined:
         frame: its values [K], as of `ExogenousSeries`.
         known: [K] the label of the bars from which on each is known, ascending.
         max_age: how long after it became known a value may be used.
-        until: the last time at which it matters.
         name: of the series in the preset, for errors.
+        since, until: the first and last time at which it matters.
     """
 
     frame: pd.DataFrame
     known: pd.DatetimeIndex
     max_age: pd.Timedelta
     name: str
+    since: pd.Timestamp = pd.Timestamp.min
     until: pd.Timestamp = pd.Timestamp.max
 
     def places(self, times: pd.DatetimeIndex) -> NDArray[np.int64]:
         """[T] the row that is known at each bar; -1 before the first.
 
         Raises:
-            DataError: a value is older than `max_age` before `until`.
+            DataError: a value is older than `max_age` where it matters.
         """
         place = self.known.searchsorted(times, "right").astype(np.int64) - 1
         age = times.to_numpy() - self.known.to_numpy()[place]
-        old = (place >= 0) & (age > self.max_age.to_timedelta64()) & (times <= self.until)
+        matters = np.asarray((times >= self.since) & (times <= self.until))
+        old = (place >= 0) & (age > self.max_age.to_timedelta64()) & matters
         if old.any():
             i = int(np.argmax(old))
             raise DataError(
@@ -65,32 +67,43 @@ def join(
     bars_zone: str | None,
     bars_daily: bool,
     bars_source: str,
+    since: pd.Timestamp = pd.Timestamp.min,
     until: pd.Timestamp = pd.Timestamp.max,
 ) -> tuple[Joined, ExogenousSeries]:
     """Load a series and find out when each value was known, on the clock of the bars.
 
     Of daily bars, a date stands for the session's close, of both; a value within a day is known at
     the next day's close. Of bars within the day, a date's value is known when the date is over.
+    Where neither zone is stated they are taken to be one.
 
     Args:
         name, config: of the series in the preset.
         bars_zone, bars_daily, bars_source: of the bars it is joined to.
-        until: the last time at which it matters.
+        since, until: the first and last time at which it matters.
 
     Raises:
         DataError: see `load_exogenous`.
-        ConfigError: on bars within the day, one of the two zones is not stated.
+        ConfigError: on bars within the day, one of the two zones is not stated; or dates of one
+            zone are joined to those of another without a lag of a day.
     """
     series = load_exogenous(config)
     known = pd.DatetimeIndex(series.frame.index)
     if bars_daily:
+        apart = None not in (series.zone, bars_zone) and series.zone != bars_zone
+        if apart and series.daily and config.published_after < _DAY:
+            raise ConfigError(
+                f"exogenous series {name}: a date in {series.zone} is not over when the session of "
+                f"that date in {bars_zone} is; set a lag of at least 1d"
+            )
+        if apart and not series.daily:
+            known = _on_clock(known, series.zone, bars_zone, name, bars_source)
         known = (known + config.published_after).ceil("D")
     else:
         known = (known + _DAY if series.daily else known) + config.published_after
         known = _on_clock(known, series.zone, bars_zone, name, bars_source)
     spacing = median_spacing(pd.DatetimeIndex(series.frame.index))
     max_age = max(10 * spacing, 5 * _DAY) if config.max_age is None else duration(config.max_age)
-    return Joined(series.frame, known, max_age, name, until), series
+    return Joined(series.frame, known, max_age, name, since, until), series
 
 
 def _on_clock(

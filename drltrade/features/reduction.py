@@ -99,7 +99,7 @@ def _relevance(tables: Sequence[pd.DataFrame], closes: Sequence[Floats], horizon
     for table, close in zip(tables, closes, strict=True):
         rows.append(table.iloc[: max(len(table) - horizon, 0)])
         returns.append(np.log(close[horizon:] / close[:-horizon]))
-    to_come = pd.concat([*rows]).assign(to_come=np.concatenate(returns))
+    to_come = pd.concat(rows).assign(to_come=np.concatenate(returns))
     if len(to_come) < 3:
         raise ConfigError(f"selection.horizon = {horizon}: the train period is not longer")
     correlations = _correlations(to_come.rank().to_numpy())

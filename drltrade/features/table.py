@@ -45,6 +45,7 @@ def feature_tables(
     declared: Sequence[str],
     context: Context | None = None,
     members: Members | None = None,
+    of: Sequence[str] | None = None,
 ) -> dict[str, pd.DataFrame]:
     """Compute declared features of several symbols, which may be compared with each other.
 
@@ -53,9 +54,10 @@ def feature_tables(
         declared: such as ["log_return(1)", "rank(log_return(21))"].
         context: as of `feature_table`.
         members: who counts in a comparison; None: all that have a bar.
+        of: the symbols whose tables are wanted, where the others are there to be compared with.
 
     Returns:
-        A table for each symbol, as of `feature_table`.
+        A table for each of them, as of `feature_table`.
 
     Raises:
         ConfigError, DataError: as `feature_table`; names the symbol.
@@ -74,6 +76,8 @@ def feature_tables(
         grids = {each: _grid(each, panel) for each in compared}
     tables = {}
     for number, (symbol, frame) in enumerate(frames.items()):
+        if of is not None and symbol not in of:
+            continue
         own = {}
         if panel is not None:
             rows = panel.times.get_indexer(pd.DatetimeIndex(frame.index))
@@ -122,13 +126,17 @@ class FeatureStream:
         """See `feature_table`; also for the errors."""
         self._tracks = [Track(each, context or Context()) for each in parse_features(declared)]
         self._last: pd.Timestamp | None = None
+        self._failed = False
 
     def update(self, frame: pd.DataFrame) -> pd.DataFrame:
         """Features [T, F] of the bars that follow; NaN where one is not warm yet.
 
         Raises:
-            DataError: a bar is not after those before it.
+            DataError: a bar is not after those before it; or it lacks a column, and then some
+                features have taken it in and others not, so that a new stream has to be begun.
         """
+        if self._failed:
+            raise DataError("features: an update of this stream has failed; begin a new one")
         times = pd.DatetimeIndex(frame.index)
         if len(times) == 0:
             raise DataError("features: there is no bar to take in")
@@ -137,13 +145,14 @@ class FeatureStream:
         ):  # fmt: skip
             raise DataError(f"features: bars must follow those before them, after {self._last}")
         columns: dict[str, Floats] = {}
+        self._failed = True
         for track in self._tracks:
             values, warm = track.step(frame)
             columns |= {
                 name: np.where(warm, column, np.nan)
                 for name, column in zip(track.feature.columns, values, strict=True)
             }
-        self._last = times[-1]
+        self._last, self._failed = times[-1], False
         return pd.DataFrame(columns, times)
 
 
@@ -152,12 +161,13 @@ def _assembled(
     compared: Mapping[Feature, Floats],
 ) -> pd.DataFrame:  # fmt: skip
     """The table of one instrument, from the first row that has every feature on."""
+    _check_order(frame)
     arrays: dict[str, Floats] = {}
     begin = 0
     for feature in features:
         if feature in compared:
             values: tuple[Floats, ...] = (compared[feature],)
-            warm = (np.arange(len(frame)) >= feature.warm_up) & (~np.isnan(values[0])).cumsum()
+            warm = (~np.isnan(values[0])).cumsum() > 0
         else:
             values, warm = Track(feature, context).step(frame)
         if not warm.any():
@@ -171,6 +181,11 @@ def _assembled(
         value = float(table.to_numpy()[row, column])
         raise DataError(f"features: {table.columns[column]} = {value} at {table.index[row]}")
     return table
+
+
+def _check_order(frame: pd.DataFrame) -> None:
+    if not frame.index.is_monotonic_increasing or frame.index.has_duplicates:
+        raise DataError("features: bars must be in the order of their times, each once")
 
 
 def _needed(feature: Feature) -> str:

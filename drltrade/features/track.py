@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from drltrade.data.bars import median_spacing
 from drltrade.data.frequencies import length_of
 from drltrade.data.resample import Resampled, resampled
 from drltrade.errors import ConfigError, DataError
@@ -54,7 +55,9 @@ class Track:
     def __init__(self, feature: Feature, context: Context) -> None:
         kind = feature.kind
         if isinstance(kind, CrossSectional):
-            raise ConfigError(f"feature {feature} compares instruments; it needs several at once")
+            raise ConfigError(
+                f"feature {feature} compares instruments; it needs several at once: feature_tables"
+            )
         self.feature, self.context, self._kind = feature, context, kind
         self._memory, self._known = Memory(), 0
         self._last = tuple(np.full(1, np.nan) for _ in feature.columns)
@@ -117,6 +120,12 @@ class Track:
     ) -> tuple[tuple[Floats, ...], NDArray[np.bool_]]:
         assert self.feature.frequency is not None
         parts = frame if self._parts is None else pd.concat([self._parts, frame])
+        spacing = median_spacing(times)
+        if len(times) >= _KEPT and spacing > length_of(self.feature.frequency):
+            raise ConfigError(
+                f"feature {self.feature}: the bars are {spacing} apart, and "
+                f"{self.feature.frequency} is shorter"
+            )
         lower = self.source(parts)
         new = slice(None)
         if self._label is not None:

@@ -73,8 +73,28 @@ def test_weeks_and_months_of_sessions():
     assert weeks.frame["volume"].tolist() == [4.0, 5.0]
     months = resampled(numbered(days), "1mo")
     assert [str(time.date()) for time in months.frame.index] == ["2024-01-31"]
-    every_day = resampled(numbered(pd.date_range("2024-01-29", "2024-02-11")), "1w")
-    assert [str(time.date()) for time in every_day.frame.index] == ["2024-02-04", "2024-02-11"]
+
+
+def test_weekends():
+    """They count for what comes next, unless a calendar has sessions on them."""
+    days = numbered(pd.date_range("2024-01-29", "2024-02-11"))
+    weeks = resampled(days, "1w").frame
+    assert [str(time.date()) for time in weeks.index] == ["2024-02-02", "2024-02-09"]
+    assert weeks["volume"].tolist() == [5.0, 7.0]
+    closed = calendars.closes("24/7", "UTC", pd.Timestamp("2024-01-29"), pd.Timestamp("2024-03-15"))
+    for frame in (days, numbered(pd.date_range("2024-01-29 01:00", "2024-02-12", freq="1h"))):
+        weeks = resampled(frame, "1w", closed).frame
+        assert [str(time.date()) for time in weeks.index] == ["2024-02-04", "2024-02-11"]
+
+
+@pytest.mark.parametrize("frequency", ["1w", "1mo"])
+@pytest.mark.parametrize("extra", ["2024-03-23", "2024-03-24"])
+def test_a_session_at_a_weekend_changes_nothing_before_it(frequency, extra):
+    days = pd.bdate_range("2023-11-01", "2024-03-22")
+    before = resampled(numbered(days), frequency)
+    after = resampled(numbered(days.append(pd.DatetimeIndex([extra]))), frequency)
+    pd.testing.assert_frame_equal(after.frame, before.frame)
+    assert after.complete.equals(before.complete)
 
 
 FREQUENCIES = st.sampled_from(["15m", "1h", "4h", "1d", "1w"])

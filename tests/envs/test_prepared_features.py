@@ -59,6 +59,8 @@ def test_one_asset_beside_all_of_its_data():
     assert made.market.columns == ("rank(log_return(21))", "turbulence(60)")
     with pytest.raises(ConfigError, match="compares instruments, and there is 1"):
         task("sp500-daily", **keys)
+    # Facebook, with less than a year, need not have a feature that is of IBM.
+    task("us5-daily-ibm", features=["rank(log_return(21))", "drawdown(252)"], exogenous={})
 
 
 def test_a_portfolio_that_compares_and_keeps_few():
@@ -93,6 +95,7 @@ def test_members_of_the_day_are_compared(tmp_path):
         ({"exogenous": {"a b": {"data": "nasdaq", "lag": "1d"}}}, "letters, digits and _"),
         ({"exogenous": {"vix": {"data": "nasdaq"}}}, "exogenous.vix.lag"),
         ({"augment": {"bootstrap": 0.5}}, "augment: paths have no exogenous series beside them"),
+        ({"synthetic": {"kind": "gbm"}, "data": "sp500"}, "exogenous belongs to data; synthetic"),
         ({"selection": {}}, "set selection.keep, selection.redundant or both"),
         ({"pca": {}}, "set either pca.components or pca.explained"),
         ({"pca": {"components": 2, "explained": 0.5}}, "set either"),

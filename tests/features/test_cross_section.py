@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from drltrade.data.catalog import load_bars
-from drltrade.errors import ConfigError
+from drltrade.errors import ConfigError, DataError
 from drltrade.features.table import feature_table, feature_tables
 
 
@@ -79,12 +79,34 @@ def test_turbulence_with_more_instruments_than_bars():
     assert np.isfinite(values).all()
 
 
+def test_holes_and_late_listings_do_not_calm_the_turbulence(us4):
+    rng = np.random.default_rng(0)
+    frames = {name: us4[name][rng.random(400) > 0.05] for name in ("AAPL", "GOOG", "IBM")} | {
+        "FB": us4["FB"]
+    }
+    tables = feature_tables(frames, ["turbulence(60)"])
+    for name, table in tables.items():
+        assert (table["turbulence(60)"] > 0.0).all()
+        assert len(table) >= len(frames[name]) - 70
+    late = tables["FB"].index[0]  # it is known to a newcomer on its first day
+    assert late == frames["FB"].index[0]
+
+
+def test_what_is_only_compared_with_need_not_have_every_feature(us4):
+    declared = ["rank(log_return(21))", "turbulence(60)", "drawdown(252)"]
+    with pytest.raises(DataError, match=r"FB: features: .* drawdown"):
+        feature_tables(us4, declared)
+    table = feature_tables(us4, declared, of=["IBM"])
+    assert list(table) == ["IBM"]
+
+
 @pytest.mark.parametrize(
     ("declared", "message"),
     [
         ("rank(rank(rsi(14)))", "rank compares instruments already"),
         ("rank(rsi(14))@1w", "takes no series or @"),
         ("vix.rank(rsi(14))", "takes no series or @"),
+        ("rank(weekday())", "weekday has 2 columns; one can be compared"),
         ("rank(14)", "write it as a name|feature '14' is unknown|is unknown"),
         ("rank(rsi(1))", "n = '1'; allowed is n: whole number >= 2"),
     ],

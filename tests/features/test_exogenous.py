@@ -144,3 +144,58 @@ def test_a_series_that_the_preset_lacks():
         feature_table(days(), ["beta()"])
     with pytest.raises(ConfigError, match="a series has a frequency of its own"):
         feature_table(days(), ["vix.rsi(14)@1w"])
+
+
+MONTHS = "date,cpi\n2019-11-01,1\n2019-12-01,2\n2020-01-01,3\n"
+
+
+def test_a_month_that_carries_its_first_day_says_which_end_that_is(beside):
+    with pytest.raises(DataError, match=r"first days of months; state layout.label: open"):
+        beside(MONTHS)
+    table = {
+        label: feature_table(days(), ["rate.level()"], beside(MONTHS, layout={"label": label}))
+        for label in ("open", "close")
+    }
+    assert table["open"]["rate.level"].iloc[0] == 2.0
+    assert table["close"]["rate.level"].iloc[0] == 3.0
+
+
+@pytest.mark.parametrize("series_zone", ["America/Los_Angeles", "Asia/Tokyo"])
+def test_dates_of_another_zone_need_a_day(beside, series_zone):
+    layout = {"zone": series_zone}
+    with pytest.raises(ConfigError, match="set a lag of at least 1d"):
+        beside(RATES, zone="Europe/Berlin", layout=layout)
+    table = feature_table(
+        days(), ["rate.level()"], beside(RATES, zone="Europe/Berlin", layout=layout, lag="1d")
+    )
+    assert table.index[0] == pd.Timestamp("2020-01-03")
+
+
+def test_hours_of_another_zone_on_days(beside):
+    text = "time,value\n2020-01-02 23:00,1\n2020-01-03 23:00,2\n"
+    keys = {"layout": {"zone": "America/Los_Angeles"}, "max_age": "30d"}
+    table = feature_table(days(), ["rate.level()"], beside(text, zone="Asia/Tokyo", **keys))
+    # 23:00 in Los Angeles is 16:00 of the next day in Tokyo, after the close.
+    assert table["rate.level"].index[0] == pd.Timestamp("2020-01-06")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["date;value\n2020-01-01;1\n2020-01-02;2\n",
+     "a banner\nand more\ndate,value\n2020-01-01,1\n2020-01-02,2\n"],
+)  # fmt: skip
+def test_separators_and_banners(beside, text):
+    table = feature_table(days(), ["rate.level()"], beside(text, max_age="30d"))
+    assert table["rate.level"].iloc[1] == 2.0
+
+
+def test_units_and_columns_are_as_the_layout_says(beside):
+    text = "date,Settle,Other\n2020-01-01,150,1\n2020-01-02,160,2\n"
+    layout = {"columns": {"close": "Settle"}, "price_unit": 0.01}
+    context = beside(text, layout=layout, max_age="30d")
+    level = feature_table(days(), ["rate.level()"], context)["rate.level"]
+    assert level.iloc[1] == pytest.approx(1.6)
+    with pytest.raises(DataError, match=r"layout.adjustment is of prices"):
+        beside(text, layout=layout | {"adjustment": "raw"})
+    with pytest.raises(DataError, match="two columns are called 'value'"):
+        beside("date,value,value\n2020-01-01,1,1\n2020-01-02,1,1\n")

@@ -139,6 +139,10 @@ def test_declarations(text, canonical):
         ("bollinger(20, 0)", "k = '0'; allowed is k: number >= 0.1, default 2"),
         ("bollinger(20, nan)", "k = 'nan'; allowed is"),
         ("bollinger(20, inf)", "k = 'inf'; allowed is"),
+        ("rsi(1_4)", "n = '1_4'; allowed is"),
+        ("drawdown(100000000000)", "n = '100000000000'; allowed is"),
+        ("level()", "level is of exogenous series alone: write NAME.level(...)"),
+        ("rank(" * 50, "write it as a name and its numbers"),
         ("macd(26, 12, 9)", "fast = 26 must be below slow = 12"),
     ],
 )
@@ -162,6 +166,8 @@ def test_lists():
         parse_features([])
     with pytest.raises(ConfigError, match="declare a list"):
         parse_features("rsi(14)")
+    with pytest.raises(ConfigError, match=r"feature 3 is no text: write 'rsi\(14\)'"):
+        parse_features(["rsi(14)", 3])
     assert [str(feature) for feature in parse_features(["rsi(3)", "rsi(4)"])] == [
         "rsi(3)",
         "rsi(4)",

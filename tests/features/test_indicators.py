@@ -158,3 +158,13 @@ def test_windowed_indicators_do_not_depend_on_where_the_series_starts():
     close = PRICES["sp500"][2]
     for function in (indicators.sma, indicators.zscore, indicators.realised_volatility):
         np.testing.assert_array_equal(function(close, 20)[1020:], function(close[1000:], 20)[20:])
+
+
+@pytest.mark.parametrize("q", [2, 5, 10, 30])
+def test_the_variance_ratio_of_a_random_walk_is_one(q):
+    rng, n = np.random.default_rng(0), 60
+    walks = rng.normal(size=(3000, n + 1)).cumsum(axis=1)
+    found = np.array([indicators.variance_ratio(walk, n, q)[-1] for walk in walks])
+    assert np.isfinite(found).all()
+    # The quotient of two unbiased variances is unbiased to the first order.
+    assert found.mean() == pytest.approx(1.0, abs=3 * found.std() / np.sqrt(3000) + 0.01)

@@ -73,6 +73,34 @@ def test_bars_out_of_order_and_none(bars):
         FeatureStream(["rank(rsi(14))"])
 
 
+def test_a_stream_that_failed_is_not_used_again(bars):
+    stream = FeatureStream(["log_return(1)", "obv(5)"])
+    stream.update(bars.iloc[:20])
+    with pytest.raises(DataError, match="lack the column volume"):
+        stream.update(bars.iloc[20:21].drop(columns="volume"))
+    with pytest.raises(DataError, match="an update of this stream has failed; begin a new one"):
+        stream.update(bars.iloc[20:21])
+
+
+def test_markets_that_never_close(bars):
+    days = bars.set_axis(pd.date_range("2021-01-04", periods=500, name="time"))
+    declared = ["log_return(1)@1w", "rsi(3)@1mo"]
+    stream = FeatureStream(declared)
+    parts = [stream.update(days.iloc[t : t + 1]) for t in range(200)]
+    table = feature_table(days.iloc[:200], declared)
+    pd.testing.assert_frame_equal(
+        pd.concat(parts).dropna(), table, check_exact=True, check_freq=False
+    )
+
+
+def test_bars_in_another_order_and_a_frequency_that_is_higher(bars):
+    with pytest.raises(DataError, match="in the order of their times, each once"):
+        feature_table(bars.iloc[::-1], ["log_return(1)"])
+    weeks = bars.set_axis(pd.date_range("2010-01-01", periods=500, freq="7D", name="time"))
+    with pytest.raises(ConfigError, match=r"log_return\(1\)@1d: the bars are 7 days .* shorter"):
+        feature_table(weeks, ["log_return(1)@1d"])
+
+
 @pytest.mark.parametrize("name", FEATURES)
 def test_a_missing_value_is_missing_and_then_forgotten(bars, name):
     text = next(each for each in available_features() if parse_feature(each).name == name)

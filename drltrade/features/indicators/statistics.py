@@ -41,15 +41,19 @@ def autocorrelation(
 
 
 def variance_ratio(x: Floats, n: int, q: int, memory: Memory | None = None) -> Floats:
-    """Var(x[t] - x[t-q]) / (q Var(x[t] - x[t-1])) over n steps: below 1 it reverts. First at
-    n + q - 1.
+    """Var(x[t] - x[t-q]) / (q Var(x[t] - x[t-1])) over n steps: below 1 it reverts. First at n.
 
-    Lo and MacKinlay 1988, Review of Financial Studies 1(1). 1 where nothing has moved.
+    Lo and MacKinlay 1988, Review of Financial Studies 1(1), equations 12: without bias for either
+    variance, about the mean step. 1 where nothing has moved.
     """
     memory = memory or Memory()
-    once = rolling.std(rolling.change(x, 1, memory), n, 0, memory) ** 2
-    often = rolling.std(rolling.change(x, q, memory), n, 0, memory) ** 2
-    return rolling.ratio(often, q * once, 1.0)
+    step = rolling.change(x, n, memory) / n
+    once = rolling.std(rolling.change(x, 1, memory), n, 1, memory) ** 2
+    longer, count = rolling.change(x, q, memory), n - q + 1
+    about_mean = rolling.sma(longer, count, memory) - q * step
+    squares = rolling.std(longer, count, 0, memory) ** 2 + about_mean**2
+    often = squares * count / (q * count * (1.0 - q / n))
+    return rolling.ratio(often, once, 1.0)
 
 
 def fractional_weights(d: float, n: int) -> Floats:

@@ -37,14 +37,14 @@ def _returns(history: History, series: str) -> tuple[Floats, Floats]:
     return own, indicators.log_return(history.companion(series), 1, history.memory)
 
 
-@feature("the value itself: of a series, such as vix.level()", warm_up=lambda: 0)
+@feature("the value of a series itself", warm_up=lambda: 0, of_series=True)
 def level(history: History) -> Floats:
     return np.array(history.close)
 
 
 @feature(
-    "difference of `horizon` bars: of a series that may be 0 or below, such as a rate",
-    bars(1, 1, "horizon"), warm_up=lambda horizon: horizon,
+    "difference over `horizon` bars of a series that may be 0 or below, such as a rate",
+    bars(1, 1, "horizon"), warm_up=lambda horizon: horizon, of_series=True,
 )  # fmt: skip
 def difference(history: History, horizon: int) -> Floats:
     return indicators.change(history.close, horizon, history.memory)

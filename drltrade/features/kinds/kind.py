@@ -14,6 +14,9 @@ from drltrade.features.memory import Memory
 
 Number: TypeAlias = int | float
 
+LONGEST = 1_000_000
+"""Bars of the longest window."""
+
 
 @dataclass(frozen=True)
 class Parameter:
@@ -28,7 +31,7 @@ class Parameter:
     def __str__(self) -> str:
         kind = "whole number" if self.whole else "number"
         bounds = f">= {self.minimum}"
-        if self.maximum < float("inf"):
+        if self.maximum < LONGEST:
             bounds = f"from {self.minimum} to {self.maximum}"
         return f"{self.name}: {kind} {bounds}, default {self.default}"
 
@@ -129,6 +132,7 @@ class FeatureKind:
         warm_up: (*parameters) -> bars before the first value.
         columns: suffixes of the columns where there are several, such as ("sin", "cos").
         rule: (*parameters) -> what is wrong with them together, or None.
+        of_series: whether it is of exogenous series alone, for a price has units.
     """
 
     description: str
@@ -137,6 +141,7 @@ class FeatureKind:
     warm_up: Callable[..., int]
     columns: tuple[str, ...] = ()
     rule: Callable[..., str | None] = lambda *_: None
+    of_series: bool = False
 
     def on(self, history: History, *values: Any) -> tuple[Floats, ...]:
         """Its columns on these bars."""
@@ -154,12 +159,13 @@ def feature(
     warm_up: Callable[..., int],
     columns: tuple[str, ...] = (),
     rule: Callable[..., str | None] = lambda *_: None,
+    of_series: bool = False,
 ) -> Callable[[Compute], Compute]:
     """Make a feature of a function, under the function's name; see `FeatureKind`."""
 
     def register(compute: Compute) -> Compute:
         FEATURES[compute.__name__] = FeatureKind(
-            description, parameters, compute, warm_up, columns, rule
+            description, parameters, compute, warm_up, columns, rule, of_series
         )
         return compute
 
@@ -168,7 +174,7 @@ def feature(
 
 def bars(default: int, minimum: int = 2, name: str = "n") -> Parameter:
     """A parameter that counts bars."""
-    return Parameter(name, default, minimum)
+    return Parameter(name, default, minimum, maximum=LONGEST)
 
 
 def number(name: str, default: float, minimum: float, maximum: float = float("inf")) -> Parameter:

@@ -121,7 +121,7 @@ def autocorrelation(history: History, n: int, lag: int) -> Floats:
 
 @feature(
     "variance of q bars' log returns / q variances of one bar's - 1: below 0 it reverts",
-    bars(2, 2, "q"), bars(60, 3), warm_up=lambda q, n: n + q - 1, rule=ascending("q", "n"),
+    bars(2, 2, "q"), bars(60, 3), warm_up=lambda q, n: n, rule=ascending("q", "n"),
 )  # fmt: skip
 def variance_ratio(history: History, q: int, n: int) -> Floats:
     return indicators.variance_ratio(np.log(history.close), n, q, history.memory) - 1.0
