@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from drltrade.features.audit import audit as audit
     from drltrade.features.table import FeatureStream as FeatureStream
     from drltrade.features.table import feature_table as feature_table
+    from drltrade.features.table import feature_tables as feature_tables
 
 _HOMES = {
     "Bars": "drltrade.data.bars",
@@ -46,6 +47,7 @@ _HOMES = {
     "audit": "drltrade.features.audit",
     "FeatureStream": "drltrade.features.table",
     "feature_table": "drltrade.features.table",
+    "feature_tables": "drltrade.features.table",
 }
 
 __all__ = sorted([*_HOMES, "__version__"])
