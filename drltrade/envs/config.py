@@ -54,7 +54,7 @@ class MarketConfig(Settings):
         None, description="make bars of a lower frequency of the data's: 1h, 1d, 1w ..."
     )
     calendar: str | None = Field(
-        None, description="the exchange's, XNYS or 24/7 ...: when days and weeks of bars made are over"
+        None, description="the exchange's, XNYS, 24/7 ...: when days and weeks are over"
     )
     periods: Periods = Periods()
     period: PeriodName = Field("train", description="which period the environment plays")
