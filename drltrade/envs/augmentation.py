@@ -24,6 +24,10 @@ from drltrade.settings import Settings
 SLACK = 0.01
 """Of a path's bars: as few more than there is room for begin no other path."""
 
+SAME_SPACING = 0.1
+"""Share of the bars a year by which those of a generator and the real ones may differ: medians of
+other spans of a series within the day do, and no two frequencies are as near."""
+
 Source = Literal["bootstrap", "learned"]
 SOURCES: tuple[Source, ...] = ("bootstrap", "learned")
 
@@ -66,7 +70,14 @@ class Augment(Settings):
 
 
 def augmented_frames(
-    augment: Augment, frames: Frames, *, real: int, lost: int, number: int, where: str
+    augment: Augment,
+    frames: Frames,
+    *,
+    periods_per_year: float,
+    real: int,
+    lost: int,
+    number: int,
+    where: str,
 ) -> list[dict[str, pd.DataFrame]]:
     """Paths whose usable bars are together the shares that `augment` asks for.
 
@@ -74,6 +85,7 @@ def augmented_frames(
         augment: what is asked for.
         frames: the train period's bars of one asset, or of all of a portfolio. A bar of each is
             drawn at a time, so that they stay together.
+        periods_per_year: of these bars.
         real: train bars at which a decision can be made.
         lost: bars at the beginning of a path at which none can be.
         number: of these assets, where several are trained on in turn; each has its own draws.
@@ -84,7 +96,7 @@ def augmented_frames(
 
     Raises:
         ConfigError: the train period has too few bars in which all assets were traded; or the
-            generator is of another asset, or knows bars after the train period.
+            generator is of another asset or frequency, or knows bars after the train period.
     """
     times = _common(frames)
     longest = len(times) - 1  # the first has no close before it
@@ -99,7 +111,10 @@ def augmented_frames(
     for stream, source in enumerate(SOURCES):
         wanted = augment.wanted(source, real)
         paths = math.ceil(wanted / (longest - lost) - SLACK)
-        draw = (_bootstrapped if source == "bootstrap" else _learned)(augment, bars, times)
+        draw = (
+            _bootstrapped(augment, bars, times) if source == "bootstrap"
+            else _learned(augment, bars, times, periods_per_year)
+        )  # fmt: skip
         for path in range(paths):
             length = min(longest, math.ceil(wanted / paths) + lost)
             seed = np.random.SeedSequence((augment.seed, number, stream, path))
@@ -119,7 +134,9 @@ def _bootstrapped(augment: Augment, bars: Mapping[str, Drawn], times: pd.Datetim
     return draw
 
 
-def _learned(augment: Augment, bars: Mapping[str, Drawn], times: pd.DatetimeIndex) -> Draw:
+def _learned(
+    augment: Augment, bars: Mapping[str, Drawn], times: pd.DatetimeIndex, periods_per_year: float
+) -> Draw:
     """Returns of the generator; open, high, low and volume of the real bar whose return is next."""
     if augment.learned == 0.0:
         return lambda rng, length: {}
@@ -130,6 +147,12 @@ def _learned(augment: Augment, bars: Mapping[str, Drawn], times: pd.DatetimeInde
         raise ConfigError(
             f"augment.generator = {augment.generator!r} has learned {card.symbol} up to {card.end};"
             f" one of {name} is needed that knows nothing after {last}, the last train bar"
+        )
+    if not math.isclose(card.periods_per_year, periods_per_year, rel_tol=SAME_SPACING):
+        raise ConfigError(
+            f"augment.generator = {augment.generator!r} has learned from {card.periods_per_year:g} "
+            f"bars a year, and these are {periods_per_year:g} a year: train one on bars of the "
+            "same frequency (`drltrade data learn`)"
         )
     real = bars[name]
     order = np.argsort(real.returns)

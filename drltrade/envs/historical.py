@@ -180,8 +180,8 @@ def _augmented(
         train = {symbol: frames[symbol].loc[str(dates[0]) : str(dates[1])] for symbol in group}
         warm_up = max(len(frames[symbol]) - len(tables[symbol]) for symbol in group)
         paths = augmented_frames(
-            config.augment, train, real=len(market.period(*dates, history)),
-            lost=warm_up + history, number=number,
+            config.augment, train, periods_per_year=bars.periods_per_year,
+            real=len(market.period(*dates, history)), lost=warm_up + history, number=number,
             where=f"the train period {dates[0]} .. {dates[1]}",
         )  # fmt: skip
         for path in paths:

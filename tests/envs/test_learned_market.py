@@ -86,6 +86,11 @@ def shortened(end: str) -> dict[str, list[str]]:
             "has learned SP500 up to 2010-12-31; one of SP500 is needed that knows nothing after "
             "2009-12-31",
         ),
+        (
+            "sp500-daily",
+            {"frequency": "1w"} | HALF,
+            "has learned from 252 bars a year, and these are 52 a year",
+        ),
         ("us5-daily-ibm", HALF, "one of IBM is needed"),
         ("us5-portfolio", HALF, "augment.learned draws one asset"),
         ("sp500-daily", {"augment": {"learned": 0.5, "bootstrap": 0.5}}, "leave no real bars"),
