@@ -37,8 +37,15 @@ from drltrade.training.loop import Outcome, Recorder, TrainingConfig, Watch, cpu
 STRETCH, EVERY = 128, 8
 """Bars of a stretch, and of how many stretches one is held out."""
 
-FEWEST = 500
-"""Bars without which there is nothing to learn of a year's volatility."""
+FEWEST_HELD_OUT = 64
+"""Windows held out without which nothing tells which weights to keep."""
+
+SMALLEST = 1e-9
+"""Standard deviation of log returns below which they do not vary: closes of 16 digits are rounded
+to less, and nobody's prices move by so little."""
+
+STILL = 1e-6
+"""Smallest scale of a context: one that stood still all the time tells nothing, and is 0."""
 
 REPORT = 50
 """Gradient steps between reports of progress."""
@@ -80,6 +87,47 @@ class Windows(NamedTuple):
     """usual, highest, centre, scale, spread, limit; see `Generator.arrays`."""
 
 
+class Split(NamedTuple):
+    """Where windows begin, and which are for what; S of them."""
+
+    starts: NDArray[np.int64]
+    """[S] the first return of each."""
+    held_out: NDArray[np.bool_]
+    """[S] True where it lies in a stretch held out."""
+    trained_on: NDArray[np.bool_]
+    """[S] True where it shares no bar with such a stretch."""
+
+
+def split(count: int, architecture: Architecture) -> Split:
+    """All windows of `count` returns, after the longest half-life."""
+    bars, first = architecture.window, int(max(architecture.half_lives))
+    starts = np.arange(first, count - bars + 1)
+    begins, ends = starts // STRETCH % EVERY, (starts + bars - 1) // STRETCH % EVERY
+    return Split(
+        starts,
+        (begins == EVERY - 1) & (ends == EVERY - 1),
+        (begins != EVERY - 1) & (ends != EVERY - 1),
+    )
+
+
+def fewest_returns(architecture: Architecture) -> int:
+    """Of which there are windows to train on and `FEWEST_HELD_OUT` held out.
+
+    Raises:
+        ConfigError: a window is too long for the stretches held out.
+    """
+    longest = STRETCH - FEWEST_HELD_OUT + 1
+    if architecture.window > longest:
+        raise ConfigError(
+            f"architecture.window = {architecture.window}: at most {longest}, for {FEWEST_HELD_OUT}"
+            f" windows must fit into the {STRETCH} returns that are held out at a time"
+        )
+    first = int(max(architecture.half_lives))
+    starts, held_out, trained_on = split(first + 2 * EVERY * STRETCH, architecture)
+    enough = (np.cumsum(held_out) >= FEWEST_HELD_OUT) & (np.cumsum(trained_on) > 0)
+    return int(starts[np.argmax(enough)]) + architecture.window
+
+
 def windows_of(returns: NDArray[np.float64], architecture: Architecture) -> Windows:
     """All windows of log returns [T], after the longest half-life."""
     bars, usual = architecture.window, float(returns.std())
@@ -89,18 +137,16 @@ def windows_of(returns: NDArray[np.float64], architecture: Architecture) -> Wind
         contexts.append(memory.context[0])
         units.append(memory.unit[0])
         memory.see(np.array([value]))
-    first = int(max(architecture.half_lives))
-    starts = np.arange(first, len(returns) - bars + 1)
+    starts, held_out, trained_on = split(len(returns), architecture)
     raw = np.array(contexts)[starts]
     windows = np.stack([returns[start : start + bars] / units[start] for start in starts])
-    spread, centre, scale = float(windows.std()), raw.mean(0), raw.std(0)
+    spread, centre, scale = float(windows.std()), raw.mean(0), np.maximum(raw.std(0), STILL)
     given = np.clip((raw - centre) / scale, -FARTHEST, FARTHEST)
-    begins, ends = starts // STRETCH % EVERY, (starts + bars - 1) // STRETCH % EVERY
     return Windows(
         torch.from_numpy((windows / spread).astype(np.float32)),
         torch.from_numpy(given.astype(np.float32)),
-        (begins == EVERY - 1) & (ends == EVERY - 1),
-        (begins != EVERY - 1) & (ends != EVERY - 1),
+        held_out,
+        trained_on,
         raw,
         {
             "usual": np.array(usual, np.float32),
@@ -243,17 +289,23 @@ def train_generator(
         watch: told the steps so far and the latest figures.
 
     Raises:
-        ConfigError: the span holds too few bars.
+        ConfigError: the span holds too few returns, or they do not vary.
         TrainingError: the loss was not finite.
     """
     config, training = config or GeneratorConfig(), training or DEFAULT_TRAINING
     span = bars.frame(symbol).loc[str(start.date()) : str(end.date())]
-    if len(span) < FEWEST:
-        raise ConfigError(
-            f"{symbol} of {bars.source} has {len(span)} bars from {start.date()} to {end.date()}; "
-            f"a generator learns from at least {FEWEST}"
-        )
     returns = np.diff(np.log(span["close"].to_numpy(np.float64)))
+    where = f"{symbol} of {bars.source} from {start.date()} to {end.date()}"
+    if len(returns) < (needed := fewest_returns(config.architecture)):
+        raise ConfigError(
+            f"{where} has {len(returns)} returns; a generator learns from at least {needed}, "
+            f"so that {FEWEST_HELD_OUT} windows are held out to choose its weights by"
+        )
+    if not returns.std() > SMALLEST:
+        raise ConfigError(
+            f"{where} has returns that do not vary (standard deviation {returns.std():.1g}): there "
+            "is nothing to learn"
+        )
     with cpu_threads(training.threads):
         learner = GeneratorLearner(returns, config, torch.Generator().manual_seed(seed))
         recorder = Recorder(

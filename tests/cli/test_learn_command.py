@@ -39,7 +39,7 @@ def test_it_trains_compares_and_keeps(command, tmp_path):
         (("us5", *SPAN), "set --symbol to one of them"),
         (("us5", *SPAN, "--symbol", "XYZ"), "no symbol 'XYZ'"),
         (("sp500", *SPAN, "--out", "mine.pt"), r"a generator is a file *.npz"),
-        (("sp500", "--start", "1999-01-01", "--end", "1999-12-31"), "learns from at least 500"),
+        (("sp500", "--start", "1999-01-01", "--end", "1999-12-31"), "learns from at least 967"),
     ],
 )
 def test_what_cannot_be_learned(command, tmp_path, arguments, message):

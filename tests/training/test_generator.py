@@ -1,5 +1,6 @@
 """Training a generator of returns: it learns, by the seed alone, and is what it was on disk."""
 
+from dataclasses import replace
 from datetime import date
 
 import numpy as np
@@ -19,9 +20,12 @@ from drltrade.market.synthetic.generator import (
 from drltrade.settings import parse
 from drltrade.training.generator import (
     EVERY,
+    FEWEST_HELD_OUT,
     STRETCH,
     GeneratorConfig,
     GeneratorLearner,
+    fewest_returns,
+    split,
     train_generator,
     windows_of,
 )
@@ -156,10 +160,55 @@ def test_the_shipped_generator_does_not_repeat_what_it_learned():
     assert nearest(others) > 0.9 * nearest(windows[known.held_out])
 
 
-def test_too_short_a_span(tmp_path):
+@pytest.mark.parametrize(("end", "count"), [("1999-12-31", 251), ("2002-08-09", 904)])
+def test_too_short_a_span(end, count, tmp_path):
+    message = f"SP500 of .* from 1999-01-01 to {end} has {count} returns; .* at least 967"
+    with pytest.raises(ConfigError, match=message):
+        train_generator(load_bars("sp500"), "SP500", SPAN[0], pd.Timestamp(end), tmp_path)
+
+
+@pytest.mark.parametrize(
+    "settings", [{}, {"window": 65}, {"half_lives": (1.0, 970.0), "unit": 0}, {"window": 1}]
+)
+def test_how_many_returns_are_needed(settings):
+    architecture = Architecture(**settings)
+    needed = fewest_returns(architecture)
+    enough, fewer = split(needed, architecture), split(needed - 1, architecture)
+    assert enough.held_out.sum() == FEWEST_HELD_OUT
+    assert fewer.held_out.sum() == FEWEST_HELD_OUT - 1
+    assert enough.trained_on.any()
+
+
+def test_some_are_trained_on_even_where_the_memory_is_long():
+    architecture = Architecture(half_lives=(930.0,), unit=0)
+    enough = split(fewest_returns(architecture), architecture)
+    assert enough.trained_on.sum() == 1
+    assert enough.held_out.sum() > FEWEST_HELD_OUT
+
+
+def test_windows_that_no_stretch_holds():
+    with pytest.raises(ConfigError, match="window = 66: at most 65"):
+        fewest_returns(Architecture(window=66))
+
+
+@pytest.mark.parametrize("growth", [0.0, 1e-3])
+def test_returns_that_do_not_vary(growth, tmp_path):
     bars = load_bars("sp500")
-    with pytest.raises(ConfigError, match="has 252 bars from 1999-01-01 to 1999-12-31"):
-        train_generator(bars, "SP500", SPAN[0], pd.Timestamp("1999-12-31"), tmp_path)
+    frame = bars.frame("SP500")
+    frame[["open", "high", "low", "close"]] = 100.0
+    frame["close"] *= np.exp(growth * np.arange(len(frame)))
+    constant = replace(bars, frames={"SP500": frame})
+    with pytest.raises(ConfigError, match="has returns that do not vary"):
+        train_generator(constant, "SP500", *SPAN, tmp_path, training=SHORT)
+
+
+def test_a_series_that_stood_still_before_its_last_stretch():
+    """What a memory does not see vary tells nothing, and divides nothing."""
+    moved = np.zeros(1000)
+    moved[-5:] = 0.01
+    data = windows_of(moved, Architecture())
+    assert torch.isfinite(data.windows).all()
+    assert torch.isfinite(data.contexts).all()
 
 
 def test_a_file_that_is_no_generator(tmp_path):
