@@ -1,5 +1,6 @@
 """Training a generator of returns: it learns, by the seed alone, and is what it was on disk."""
 
+import json
 from dataclasses import replace
 from datetime import date
 
@@ -14,6 +15,7 @@ from drltrade.market.synthetic.generator import (
     BURN_IN,
     Architecture,
     Memory,
+    find_generator,
     load_generator,
     noise_schedule,
 )
@@ -222,6 +224,81 @@ def test_a_file_that_is_no_generator(tmp_path):
         load_generator("nowhere")
     with pytest.raises(ConfigError, match="unit = 4"):
         parse(Architecture, {"unit": 4}, "here")
+
+
+def _saved(path, change):
+    """The shipped generator as (about, arrays), changed by a function and written."""
+    with np.load(find_generator("sp500")) as file:
+        arrays = {name: file[name] for name in file.files}
+    about = json.loads(str(arrays.pop("about")))
+    change(about, arrays)
+    np.savez(path, about=np.array(json.dumps(about)), **arrays)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda about, arrays: arrays.pop("gain"), "it lacks array 'gain'"),
+        (lambda about, arrays: arrays.update(more=np.ones(1)), "array 'more' is unknown"),
+        (
+            lambda about, arrays: arrays.update({"inputs.weight": np.ones((128, 15))}),
+            r"array 'inputs.weight' has shape \(128, 15\); its architecture needs \(128, 16\)",
+        ),
+        (
+            lambda about, arrays: about["architecture"].update(layers=1),
+            r"array 'hidden\.1\.bias' is unknown",
+        ),
+        (
+            lambda about, arrays: arrays["outputs.bias"].put(3, np.nan),
+            "array 'outputs.bias' must hold finite numbers",
+        ),
+        (lambda about, arrays: arrays.update(gain=np.array("a")), "array 'gain' must hold finite"),
+        (lambda about, arrays: arrays.update(usual=np.array(0.0)), "array 'usual' must be above 0"),
+        (lambda about, arrays: arrays["scale"].put(0, 0.0), "array 'scale' must be above 0"),
+        (lambda about, arrays: about.pop("card"), "it lacks 'card'"),
+        (lambda about, arrays: about["card"].update(periods_per_year=0), "periods_per_year"),
+        (lambda about, arrays: about.update(architecture=None), "architecture"),
+    ],
+)
+def test_a_generator_that_is_not_whole(change, message, tmp_path):
+    path = tmp_path / "mine.npz"
+    _saved(path, lambda about, arrays: None)
+    load_generator(str(path))
+    other = tmp_path / "other.npz"
+    _saved(other, change)
+    with pytest.raises(DataError, match=rf"other\.npz: no generator of drltrade's.*{message}"):
+        load_generator(str(other))
+
+
+@pytest.mark.parametrize("kept", [0.0, 0.5, 0.999])
+def test_a_truncated_generator(kept, tmp_path):
+    whole, path = find_generator("sp500").read_bytes(), tmp_path / "mine.npz"
+    path.write_bytes(whole[: int(kept * len(whole))])
+    with pytest.raises(DataError, match=r"mine\.npz: no generator of drltrade's, or broken"):
+        load_generator(str(path))
+
+
+def test_an_array_by_the_name_of_a_generator(tmp_path):
+    path = tmp_path / "mine.npz"
+    with path.open("wb") as file:
+        np.save(file, np.ones(3))
+    with pytest.raises(DataError, match=r"mine\.npz: no generator of drltrade's, or broken"):
+        load_generator(str(path))
+
+
+def test_any_broken_byte_is_a_data_error(tmp_path):
+    whole, rng, refused = find_generator("sp500").read_bytes(), np.random.default_rng(0), 0
+    directory = whole.find(b"PK\x01\x02")
+    for number in range(100):
+        broken = bytearray(whole)
+        broken[rng.integers(directory, len(whole))] = rng.integers(256)
+        path = tmp_path / f"{number}.npz"
+        path.write_bytes(broken)
+        try:
+            load_generator(str(path))
+        except DataError:
+            refused += 1
+    assert refused > 30
 
 
 def returns():

@@ -21,11 +21,16 @@ Sources
 import hashlib
 import io
 import json
+import lzma
+import struct
+import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property, lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,6 +51,9 @@ happened, and forgets that."""
 LOWEST = 0.05
 """Smallest volatility of a memory, relative to the usual one: where nothing moved for long."""
 
+NUMBERS = ("usual", "highest", "spread", "limit", "gain")
+"""Arrays of a generator that are one number, each above 0."""
+
 FARTHEST = 4.0
 """Standard deviations of a context beyond which the network has seen next to nothing."""
 
@@ -59,7 +67,7 @@ class Architecture(Settings):
     )
     unit: int = Field(2, ge=0, description="which half-life's volatility a window is divided by")
     hidden: int = Field(128, ge=1, description="units of a layer")
-    layers: int = Field(2, ge=1, description="residual layers")
+    layers: int = Field(2, ge=1, le=64, description="residual layers")
     noise_steps: int = Field(50, ge=2, description="steps from noise to a window")
 
     @model_validator(mode="after")
@@ -80,7 +88,7 @@ class Card(Settings):
     start: date
     """The first bar's date; both days belong to the span."""
     end: date
-    periods_per_year: float
+    periods_per_year: float = Field(gt=0)
     sha256: str
     """Of the data."""
     seed: int
@@ -120,6 +128,24 @@ class Memory:
         """[lanes, 2 half-lives]: log volatilities over the usual one; means over volatilities."""
         volatility = self.volatility
         return np.concatenate((np.log(volatility / self._usual), self.mean / volatility), axis=1)
+
+
+def shapes(architecture: Architecture) -> dict[str, tuple[int, ...]]:
+    """Of each array of a generator, see `Generator.arrays`."""
+    bars, units, known = architecture.window, architecture.hidden, 2 * len(architecture.half_lives)
+    layers = range(architecture.layers)
+    return {
+        "steps.weight": (architecture.noise_steps, units),
+        "inputs.weight": (units, bars + known),
+        "inputs.bias": (units,),
+        **{f"hidden.{layer}.weight": (units, units) for layer in layers},
+        **{f"hidden.{layer}.bias": (units,) for layer in layers},
+        "outputs.weight": (bars, units),
+        "outputs.bias": (bars,),
+        "centre": (known,),
+        "scale": (known,),
+        **dict.fromkeys(NUMBERS, ()),
+    }
 
 
 def noise_schedule(steps: int) -> Floats:
@@ -252,17 +278,53 @@ def find_generator(name_or_path: str) -> Path:
     )
 
 
+UNREADABLE = (
+    ValueError,
+    TypeError,  # an npy file, or an `about` that is no table
+    OSError,
+    EOFError,
+    RuntimeError,  # said to be encrypted, or compressed in a way that is not known
+    MemoryError,
+    OverflowError,
+    struct.error,
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+)
+"""What numpy, zipfile and json raise of a file that is broken, or of another kind."""
+
+
 @lru_cache(maxsize=8)
 def _loaded(path: Path, _changed: int) -> Generator:
     try:
         with np.load(path, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
         about = json.loads(str(arrays.pop("about")))
-        architecture = parse(Architecture, about["architecture"], str(path))
-        card = parse(Card, about["card"], str(path))
-    except (ValueError, OSError, KeyError, EOFError) as error:
-        raise DataError(f"{path}: no generator of drltrade's: {error}") from None
+        architecture = parse(Architecture, about["architecture"], "architecture")
+        card = parse(Card, about["card"], "card")
+    except KeyError as error:
+        raise DataError(f"{path}: no generator of drltrade's: it lacks {error}") from None
+    except UNREADABLE as error:
+        raise DataError(f"{path}: no generator of drltrade's, or broken: {error}") from None
+    if wrong := _wrong(arrays, architecture):
+        raise DataError(f"{path}: no generator of drltrade's, or broken: {wrong}")
     return Generator(architecture, card, arrays)
+
+
+def _wrong(arrays: Mapping[str, NDArray[Any]], architecture: Architecture) -> str | None:
+    """What keeps these arrays from being a generator's, if anything does."""
+    expected = shapes(architecture)
+    for name in sorted(expected.keys() ^ arrays.keys()):
+        return f"it lacks array {name!r}" if name in expected else f"array {name!r} is unknown"
+    for name, shape in expected.items():
+        array = arrays[name]
+        if array.shape != shape:
+            return f"array {name!r} has shape {array.shape}; its architecture needs {shape}"
+        if array.dtype.kind != "f" or not np.isfinite(array).all():
+            return f"array {name!r} must hold finite numbers"
+        if name in ("scale", *NUMBERS) and not (array > 0).all():
+            return f"array {name!r} must be above 0"
+    return None
 
 
 def _silu(x: Floats) -> Floats:
