@@ -75,6 +75,20 @@ def test_the_standard_error_of_independent_returns_is_the_known_one():
     assert errors.clustering == pytest.approx(1 / np.sqrt(20 * 4000), rel=0.3)
 
 
+@pytest.mark.filterwarnings("error")
+def test_what_paths_do_not_have_is_missed(sp500):
+    """Returns of one size, and none at all: as from a generator that has hardly been trained."""
+    signs = np.where(np.random.default_rng(0).random((3, len(sp500))) < 0.5, -0.02, 0.02)
+    found = compare(sp500, signs, np.random.default_rng(0))
+    assert found.drawn.left_tail == found.drawn.right_tail == np.inf
+    assert np.isnan([found.drawn.clustering, found.drawn.leverage]).all()
+    assert {"left_tail", "right_tail", "clustering", "leverage"} <= {*found.missed}
+    still = compare(sp500, np.zeros((3, len(sp500))), np.random.default_rng(0))
+    assert still.missed == still.real._fields
+    other = compare(signs[0], sp500[None], np.random.default_rng(0))
+    assert {"left_tail", "right_tail", "clustering", "leverage"} <= {*other.missed}
+
+
 def simple(process, count: int):
     """[PATHS, count] log returns."""
     rngs = [np.random.default_rng(seed) for seed in range(PATHS)]

@@ -5,6 +5,7 @@ Quantitative Finance 1: heavy tails, absence of autocorrelation, volatility clus
 effect.
 """
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -59,13 +60,14 @@ class Comparison(NamedTuple):
     def deviations(self) -> StylisedFacts:
         """(drawn - real) / standard error."""
         real, errors, drawn = (np.array(each) for each in self)
-        return StylisedFacts(*((drawn - real) / errors).tolist())
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return StylisedFacts(*((drawn - real) / errors).tolist())
 
     @property
     def missed(self) -> tuple[str, ...]:
-        """The facts that differ by more than `TOLERANCE`."""
+        """The facts that differ by more than `TOLERANCE`, or that one of the two does not have."""
         named = self.deviations._asdict().items()
-        return tuple(name for name, deviation in named if abs(deviation) > TOLERANCE)
+        return tuple(name for name, deviation in named if not abs(deviation) <= TOLERANCE)
 
 
 def compare(returns: Floats, paths: Floats, rng: np.random.Generator) -> Comparison:
@@ -78,8 +80,13 @@ def compare(returns: Floats, paths: Floats, rng: np.random.Generator) -> Compari
     return Comparison(stylised_facts(returns), sampling_errors(returns, rng), drawn)
 
 
+@np.errstate(divide="ignore", invalid="ignore")
 def stylised_facts(returns: Floats) -> StylisedFacts:
-    """Measure returns [T], T above 100."""
+    """Measure returns [T], T above 100.
+
+    A fact that they do not have is nan: correlations of what never changes, the tail where fewer
+    than `TAIL` lie on its side. A tail of one value is infinitely light.
+    """
     centred = returns - returns.mean()
     return StylisedFacts(
         kurtosis=float(np.mean(centred**4) / np.mean(centred**2) ** 2),
@@ -95,7 +102,10 @@ def hill_index(values: Floats, tail: float = TAIL) -> float:
     """Tail index of the largest of `values` [T] (Hill 1975, Annals of Statistics 3)."""
     ordered = np.sort(values)[::-1]
     count = max(2, int(tail * len(values)))
-    return float(1.0 / np.mean(np.log(ordered[:count] / ordered[count])))
+    if not ordered[count] > 0.0:
+        return math.nan
+    heaviness = float(np.mean(np.log(ordered[:count] / ordered[count])))
+    return 1.0 / heaviness if heaviness > 0.0 else math.inf
 
 
 def autocorrelations(series: Floats, lags: int) -> Floats:
@@ -121,4 +131,5 @@ def sampling_errors(
     """Standard error of each fact of returns [T]: over `draws` stationary bootstraps of them."""
     rows = [stationary_rows(rng, len(returns), len(returns), block) for _ in range(draws)]
     facts = np.array([stylised_facts(returns[each]) for each in rows])
-    return StylisedFacts(*facts.std(axis=0, ddof=1).tolist())
+    with np.errstate(invalid="ignore"):
+        return StylisedFacts(*facts.std(axis=0, ddof=1).tolist())
