@@ -7,7 +7,9 @@ from gymnasium.utils.env_checker import check_env
 from drltrade.envs.config import parse_env
 from drltrade.envs.task import Task
 from drltrade.envs.trading import TradingEnv
+from drltrade.errors import ConfigError
 from drltrade.experiment.presets import list_presets, resolve_env
+from drltrade.market.synthetic import Heston
 
 KINDS = {
     "gbm": "gbm",
@@ -43,6 +45,35 @@ def test_presets_build_and_play(preset):
             assert not terminated
         assert total == pytest.approx(np.log(info["equity"] / 100_000), abs=1e-9)
         assert total != 0.0
+
+
+@pytest.mark.parametrize(
+    ("preset", "key", "value", "allowed"),
+    [
+        ("jump-diffusion", "periods_per_year", 1e-20, "greater than or equal to 1"),
+        ("gbm", "periods_per_year", 1e30, "less than or equal to 10000000"),
+        ("heston", "kappa", 1e-20, "greater than or equal to 0.001"),
+        ("heston", "theta", 1e-20, "greater than or equal to 0.0001"),
+        ("heston", "xi", 1e-20, "greater than or equal to 0.001"),
+        ("ornstein-uhlenbeck", "kappa", 1e-20, "greater than or equal to 0.001"),
+        ("gbm", "bars", 10**15, "less than or equal to 100000000"),
+        ("gbm", "path_length", 10**15, "less than or equal to 100000000"),
+        ("gbm", "validation_bars", 10**15, "less than or equal to 100000000"),
+        ("garch", "test_bars", 10**15, "less than or equal to 100000000"),
+    ],
+)
+def test_absurd_numbers_are_refused(preset, key, value, allowed):
+    with pytest.raises(ConfigError, match=f"synthetic.*{key}.*{allowed}"):
+        resolve_env(preset, {"synthetic": {key: value}})
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("periods_per_year", [1.0, 1e7])
+@pytest.mark.parametrize("xi", [1e-3, 10.0])
+@pytest.mark.parametrize("kappa", [1e-3, 100.0])
+def test_numbers_at_their_bounds_can_be_drawn(periods_per_year, kappa, xi):
+    process = Heston(kind="heston", periods_per_year=periods_per_year, kappa=kappa, xi=xi)
+    assert np.isfinite(process.draw(np.random.default_rng(0), 50).returns).all()
 
 
 def test_another_seed_is_another_market():

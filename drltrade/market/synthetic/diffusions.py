@@ -27,7 +27,7 @@ from drltrade.market.synthetic.process import Drawn, Floats, Process, autoregres
 class Annual(Process):
     """Log returns of m = `periods_per_year` bars a year; `volatility` is not used."""
 
-    periods_per_year: float = Field(252.0, gt=0, description="bars a year")
+    periods_per_year: float = Field(252.0, ge=1, le=1e7, description="bars a year")
 
     @property
     def bars_per_year(self) -> float:
@@ -96,9 +96,9 @@ class Heston(Annual):
 
     kind: Literal["heston"]
     mu: float = Field(0.08, ge=-1, le=1, description="expected return, a year")
-    kappa: float = Field(4.0, gt=0, le=100, description="speed of the variance's return, a year")
-    theta: float = Field(0.04, gt=0, le=4, description="mean variance, a year")
-    xi: float = Field(0.5, gt=0, le=10, description="volatility of the variance, a year")
+    kappa: float = Field(4.0, ge=1e-3, le=100, description="speed of the variance's return, a year")
+    theta: float = Field(0.04, ge=1e-4, le=4, description="mean variance, a year")
+    xi: float = Field(0.5, ge=1e-3, le=10, description="volatility of the variance, a year")
     rho: float = Field(-0.7, gt=-1, lt=1, description="correlation of return and variance")
 
     def variances(self, rng: np.random.Generator, n: int) -> Floats:
@@ -134,7 +134,9 @@ class OrnsteinUhlenbeck(Annual):
     """
 
     kind: Literal["ornstein-uhlenbeck"]
-    kappa: float = Field(5.0, gt=0, le=1000, description="speed of the return to the level, a year")
+    kappa: float = Field(
+        5.0, ge=1e-3, le=1000, description="speed of the return to the level, a year"
+    )
     sigma: float = Field(0.2, gt=0, le=2, description="volatility, a year")
 
     @property

@@ -20,6 +20,10 @@ CALENDAR_DAYS = 365.0
 """Bars of a year, where a process does not say otherwise: every day has one."""
 
 
+MOST_BARS = 10**8
+"""Of a period: their prices and volumes alone are 4 GB."""
+
+
 class Shape(NamedTuple):
     """What bars are beyond their returns. Prices are relative to the close before."""
 
@@ -53,12 +57,15 @@ class Drawn(NamedTuple):
 class Process(Settings, ABC):
     """How much there is of a synthetic market, whatever the process."""
 
-    bars: int = Field(200_000, ge=2, description="bars to train on")
+    bars: int = Field(200_000, ge=2, le=MOST_BARS, description="bars to train on")
     path_length: int = Field(
-        10_000, ge=2, description="bars of each independent path that the train bars are cut into"
+        10_000, ge=2, le=MOST_BARS,
+        description="bars of each independent path that the train bars are cut into",
+    )  # fmt: skip
+    validation_bars: int = Field(
+        10_000, ge=2, le=MOST_BARS, description="bars to choose on, one path"
     )
-    validation_bars: int = Field(10_000, ge=2, description="bars to choose on, one path")
-    test_bars: int = Field(50_000, ge=2, description="bars to judge on, one path")
+    test_bars: int = Field(50_000, ge=2, le=MOST_BARS, description="bars to judge on, one path")
     seed: int = Field(0, ge=0, description="of the process; other seeds, other bars")
     volatility: float = Field(1e-4, gt=0, le=0.01, description="one unit of return, a bar")
 
