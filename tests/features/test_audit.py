@@ -52,7 +52,7 @@ def test_features_are_causal_on_real_prices(declared, name, symbol):
     if len(frame) <= parse_feature(declared).warm_up + 2:
         pytest.skip("shorter than the warm-up")
     frame["signal_1"] = np.arange(len(frame)) % 7.0
-    assert audit(lambda bars: feature_table(bars, [declared], CONTEXT), frame, 32) == []
+    assert audit(lambda bars: feature_table(bars, [declared], CONTEXT), frame, 12) == []
 
 
 @pytest.mark.parametrize("declared", COMPARING)
