@@ -35,7 +35,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
-from scipy.special import expit
 
 from drltrade.atomic import write_atomic
 from drltrade.errors import ConfigError, DataError
@@ -328,5 +327,7 @@ def _wrong(arrays: Mapping[str, NDArray[Any]], architecture: Architecture) -> st
 
 
 def _silu(x: Floats) -> Floats:
+    from scipy.special import expit  # it adds a filter of warnings when it is imported
+
     result: Floats = x * expit(x)
     return result
