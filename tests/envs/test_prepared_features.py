@@ -107,8 +107,10 @@ def test_bad_presets(keys, message):
 
 
 def test_a_synthetic_market_prepared():
-    keys = {"features": ["log_return(1)", "rsi(14)", "regime()", "signal(1)"], "exogenous": {}, "synthetic": {"bars": 20_000},
-            "selection": {"keep": 2}}  # fmt: skip
+    keys = {
+        "features": ["log_return(1)", "rsi(14)", "regime()", "signal(1)"],
+        "exogenous": {}, "synthetic": {"bars": 20_000}, "selection": {"keep": 2},
+    }  # fmt: skip
     made = task("ar1-cost", **keys)
     assert made.market.columns == made.preparation.kept
     assert "signal(1)" in made.preparation.kept
