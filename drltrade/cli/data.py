@@ -189,7 +189,7 @@ def fetch_data(
     origin = " ".join([source, *(f"{key}={value}" for key, value in chosen.items())])
     outcomes = fetch_into(
         local_store(), dataset, opened, symbols, frequency,
-        _date("start", start), None if end is None else _date("end", end), origin=origin,
+        parse_date("start", start), None if end is None else parse_date("end", end), origin=origin,
     )  # fmt: skip
     rows = [
         {
@@ -214,7 +214,7 @@ def _watched(outcomes: Iterable[Any], total: int) -> Iterable[Any]:
     return track(outcomes, "Fetching", total, console=console, disable=not console.is_terminal)
 
 
-def _date(key: str, text: str) -> Any:
+def parse_date(key: str, text: str) -> Any:
     import pandas as pd
 
     from drltrade.errors import ConfigError

@@ -35,15 +35,13 @@ def learn(
     "data/generators/NAME.npz"}. Exit code 1: a stylised fact differs by more than two standard
     errors; the generator is kept.
     """
-    import pandas as pd
-
-    from drltrade.cli.data import _date
+    from drltrade.cli.data import parse_date
     from drltrade.data.catalog import load_bars
     from drltrade.errors import ConfigError
     from drltrade.market.synthetic.generator import FOLDER, SUFFIX
     from drltrade.training.generator import DEFAULT_TRAINING, train_generator
 
-    first, last = _date("start", start), _date("end", end)
+    first, last = parse_date("start", start), parse_date("end", end)
     if last <= first:
         raise ConfigError(f"--end {end} is not after --start {start}")
     bars = load_bars(source)
@@ -68,8 +66,8 @@ def learn(
         f"{-outcome.best_validation:.4f} after {outcome.best_steps:,}\ngenerator: {path}",
         err=True,
     )
-    span: Any = bars.frame(symbol)["close"].loc[str(first.date()) : str(last.date())]
-    if not _show(generator, pd.Series(span).to_numpy("float64"), symbol, as_json):
+    span = bars.frame(symbol).loc[str(first.date()) : str(last.date())]
+    if not _show(generator, span["close"].to_numpy("float64"), symbol, as_json):
         raise typer.Exit(1)
 
 

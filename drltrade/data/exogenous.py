@@ -14,7 +14,15 @@ from drltrade.data.bars import COLUMNS, common_frequency
 from drltrade.data.catalog import CATALOG, find_file, find_stored, load_bars
 from drltrade.data.files import labelled_by_end
 from drltrade.data.layout import Layout
-from drltrade.data.tables import FRED_TIME, TIME_COLUMNS, find_time, named, numbers, read_table
+from drltrade.data.tables import (
+    FRED_TIME,
+    OTHER_COLUMNS,
+    TIME_COLUMNS,
+    find_time,
+    named,
+    numbers,
+    read_table,
+)
 from drltrade.data.times import parse_times
 from drltrade.errors import DataError, suggestion
 from drltrade.settings import Settings
@@ -121,7 +129,7 @@ def _from_file(path: Path, config: Exogenous) -> ExogenousSeries:
     time = find_time(names, layout, where)
     times, zone = parse_times(table[time], layout, rows, where)
     kept = np.ones(len(table), np.bool_)
-    symbols = next((names[name] for name in ("symbol", "ticker") if name in names), None)
+    symbols = next((names[name] for name in OTHER_COLUMNS["symbol"] if name in names), None)
     if symbols is not None:
         of = table[symbols].astype(str)
         kept = (of == _one(config.symbol, tuple(of.unique()), where)).to_numpy()

@@ -120,12 +120,7 @@ class MarketConfig(Settings):
     def _series_are_there(self) -> "MarketConfig":
         for text in self.features:
             feature = parse_feature(text)
-            for name in feature.series_named:
-                if name not in self.exogenous:
-                    raise ValueError(
-                        f"feature {text!r} names the exogenous series {name!r}; there are "
-                        f"{', '.join(self.exogenous) or 'none: set exogenous.' + name}"
-                    )
+            feature.check_series(self.exogenous)
             alone = self.kind != "portfolio" and isinstance(feature.kind, CrossSectional)
             if self.augment is not None and (feature.series_named or alone):
                 raise ValueError(

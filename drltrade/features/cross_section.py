@@ -7,7 +7,7 @@ Sources
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from drltrade.features import indicators, rolling
 from drltrade.features.arrays import Floats
-from drltrade.features.kinds.kind import Another, Parameter, bars
+from drltrade.features.kinds.kind import Another, Kind, bars
 
 Grid = NDArray[np.float64]
 """[T, N], NaN where an instrument has no bar or no value."""
@@ -46,19 +46,8 @@ class Panel:
 
 
 @dataclass(frozen=True)
-class CrossSectional:
-    """A feature of several instruments; otherwise as `FeatureKind`.
-
-    Attributes:
-        compute: (Panel, *parameters) -> [T, N], or [T] where it is the same for all.
-    """
-
-    description: str
-    parameters: tuple[Parameter | Another, ...]
-    compute: Callable[..., Grid | Floats]
-    warm_up: Callable[..., int]
-    columns: tuple[str, ...] = field(default=())
-    rule: Callable[..., str | None] = lambda *_: None
+class CrossSectional(Kind):
+    """Of several instruments: compute(Panel, *parameters) -> [T, N], or [T] if the same for all."""
 
 
 def rank(panel: Panel, inner: Any) -> Grid:

@@ -2,7 +2,7 @@
 
 import re
 from collections import ChainMap
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeAlias
 
@@ -10,10 +10,9 @@ from drltrade.data.frequencies import parse_frequency
 from drltrade.errors import ConfigError, suggestion
 from drltrade.features.cross_section import CROSS_SECTIONAL, CrossSectional
 from drltrade.features.kinds import FEATURES, FeatureKind, Number, Parameter
-from drltrade.features.kinds.kind import Another, SeriesName
-from drltrade.features.regimes import FITTED, FittedKind
+from drltrade.features.kinds.kind import Another, Kind, SeriesName
+from drltrade.features.regimes import FITTED
 
-Kind: TypeAlias = FeatureKind | FittedKind | CrossSectional
 KINDS: Mapping[str, Kind] = ChainMap[str, Any](CROSS_SECTIONAL, FITTED, FEATURES)
 """All that can be declared, by name."""
 
@@ -75,6 +74,15 @@ class Feature:
         """The exogenous series that it needs."""
         named = [part.series for part in self.parts() if part.series is not None]
         return (*named, *(v for part in self.parts() for v in part.values if isinstance(v, str)))
+
+    def check_series(self, there: Collection[str]) -> None:
+        """Raises ConfigError where a series that it needs is not one of those."""
+        for name in self.series_named:
+            if name not in there:
+                raise ConfigError(
+                    f"feature {str(self)!r} names the exogenous series {name!r}; there are "
+                    f"{', '.join(there) or 'none: set exogenous.' + name}"
+                )
 
 
 def available_features() -> dict[str, str]:

@@ -258,3 +258,56 @@ def supertrend(close: Floats, upper: Floats, lower: Floats, state: Floats) -> Fl
         state[4] = close[t]
         result[t] = state[3] if state[1] == 1.0 else state[2]
     return result
+
+
+@_compiled
+def filtered_regimes(
+    returns: Floats, mean: Floats, deviation: Floats, stay: Floats, state: Floats
+) -> Floats:
+    """[T] P(second regime) by Hamilton's filter; state: their probabilities before a return."""
+    result = np.full(len(returns), np.nan)
+    for t in range(len(returns)):
+        if np.isnan(returns[t]):
+            continue
+        scores = -0.5 * ((returns[t] - mean) / deviation) ** 2 - np.log(deviation)
+        likely = state * np.exp(scores - scores.max())
+        likely /= likely.sum()
+        result[t] = likely[1]
+        state[0] = likely[0] * stay[0] + likely[1] * (1.0 - stay[1])
+        state[1] = 1.0 - state[0]
+    return result
+
+
+@_compiled
+def expected_regimes(
+    returns: Floats, mean: Floats, deviation: Floats, stay: Floats, sums: Any, chances: Any
+) -> float:
+    """Log likelihood; adds to sums [3 moments, 2] and chances [from, to] (Baum and Welch)."""
+    count = len(returns)
+    move = np.array([[stay[0], 1.0 - stay[0]], [1.0 - stay[1], stay[1]]])
+    density, forward = np.empty((count, 2)), np.empty((count, 2))
+    scale, total = np.empty(count), 0.0
+    prior = np.array([1.0 - stay[1], 1.0 - stay[0]])
+    prior /= prior.sum()
+    for t in range(count):
+        scores = -0.5 * ((returns[t] - mean) / deviation) ** 2 - np.log(deviation)
+        largest = scores.max()
+        density[t] = np.exp(scores - largest)
+        joint = prior * density[t]
+        scale[t] = joint.sum()
+        forward[t] = joint / scale[t]
+        total += np.log(scale[t]) + largest
+        prior = forward[t] @ move
+    backward = np.ones(2)
+    for t in range(count - 1, -1, -1):
+        weight = forward[t] * backward
+        weight /= weight.sum()
+        sums[0] += weight
+        sums[1] += weight * returns[t]
+        sums[2] += weight * returns[t] ** 2
+        if t > 0:
+            ahead = density[t] * backward / scale[t]
+            for i in range(2):
+                chances[i] += forward[t - 1, i] * move[i] * ahead
+            backward = move @ ahead
+    return total

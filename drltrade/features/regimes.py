@@ -7,17 +7,16 @@ feature is the filtered probability, which knows the returns up to its bar and n
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
 from drltrade.errors import DataError
-from drltrade.features import indicators
+from drltrade.features import indicators, kernels
 from drltrade.features.arrays import Floats
-from drltrade.features.kinds.kind import History, Parameter
+from drltrade.features.kinds.kind import History, Kind
 
 Learned: TypeAlias = Mapping[str, Sequence[float]]
 """What a feature has learned, as plain JSON."""
@@ -27,21 +26,15 @@ _FEWEST = 50
 
 
 @dataclass(frozen=True)
-class FittedKind:
-    """A feature whose parameters are learned; otherwise as `FeatureKind`.
+class FittedKind(Kind):
+    """Of one instrument, with parameters that are learned: compute(History, what is learned,
+    *parameters) -> its column [T].
 
     Attributes:
         fit: histories of the train period, one an instrument -> what is learned.
-        compute: (History, what is learned, *parameters) -> a column [T].
     """
 
-    description: str
-    parameters: tuple[Parameter, ...]
-    fit: Callable[[Sequence[History]], Learned]
-    compute: Callable[..., Floats]
-    warm_up: Callable[..., int]
-    columns: tuple[str, ...] = ()
-    rule: Callable[..., str | None] = lambda *_: None
+    fit: Callable[[Sequence[History]], Learned] = field(kw_only=True)
 
     def on(self, history: History, learned: Learned, *values: Any) -> tuple[Floats, ...]:
         """Its column on these bars."""
@@ -69,7 +62,7 @@ def fit_regimes(histories: Sequence[History]) -> Learned:
     for _ in range(_ITERATIONS):
         total, sums, chances = 0.0, np.zeros((3, 2)), np.zeros((2, 2))
         for returns in parts:
-            total += _expectation(returns, mean, deviation, stay, sums, chances)
+            total += kernels.expected_regimes(returns, mean, deviation, stay, sums, chances)
         mean = sums[1] / sums[0]
         deviation = np.maximum(np.sqrt(np.maximum(sums[2] / sums[0] - mean**2, 0.0)), floor)
         stay = np.clip(chances.diagonal() / chances.sum(axis=1), 0.01, 0.9999)
@@ -91,8 +84,7 @@ def regime_probability(history: History, learned: Learned) -> Floats:
     returns = indicators.log_return(history.close, 1, history.memory)
     if not state.any():
         state[:] = _resting(stay)
-    probability: Floats = _filter(returns, mean, deviation, stay, state)
-    return probability
+    return kernels.filtered_regimes(returns, mean, deviation, stay, state)
 
 
 def _resting(stay: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -101,61 +93,10 @@ def _resting(stay: NDArray[np.float64]) -> NDArray[np.float64]:
     return share
 
 
-@numba.njit(cache=True)
-def _filter(returns: Floats, mean: Floats, deviation: Floats, stay: Floats, state: Floats) -> Any:
-    """Hamilton's filter; state: the regimes' probabilities before the next return."""
-    result = np.full(len(returns), np.nan)
-    for t in range(len(returns)):
-        if np.isnan(returns[t]):
-            continue
-        scores = -0.5 * ((returns[t] - mean) / deviation) ** 2 - np.log(deviation)
-        likely = state * np.exp(scores - scores.max())
-        likely /= likely.sum()
-        result[t] = likely[1]
-        state[0] = likely[0] * stay[0] + likely[1] * (1.0 - stay[1])
-        state[1] = 1.0 - state[0]
-    return result
-
-
-@numba.njit(cache=True)
-def _expectation(
-    returns: Floats, mean: Floats, deviation: Floats, stay: Floats, sums: Any, chances: Any
-) -> float:
-    """Forward and backward; adds to sums [3 moments, 2] and chances [from, to]; log likelihood."""
-    count = len(returns)
-    move = np.array([[stay[0], 1.0 - stay[0]], [1.0 - stay[1], stay[1]]])
-    density, forward = np.empty((count, 2)), np.empty((count, 2))
-    scale, total = np.empty(count), 0.0
-    prior = np.array([1.0 - stay[1], 1.0 - stay[0]])
-    prior /= prior.sum()
-    for t in range(count):
-        scores = -0.5 * ((returns[t] - mean) / deviation) ** 2 - np.log(deviation)
-        largest = scores.max()
-        density[t] = np.exp(scores - largest)
-        joint = prior * density[t]
-        scale[t] = joint.sum()
-        forward[t] = joint / scale[t]
-        total += np.log(scale[t]) + largest
-        prior = forward[t] @ move
-    backward = np.ones(2)
-    for t in range(count - 1, -1, -1):
-        weight = forward[t] * backward
-        weight /= weight.sum()
-        sums[0] += weight
-        sums[1] += weight * returns[t]
-        sums[2] += weight * returns[t] ** 2
-        if t > 0:
-            ahead = density[t] * backward / scale[t]
-            for i in range(2):
-                chances[i] += forward[t - 1, i] * move[i] * ahead
-            backward = move @ ahead
-    return total
-
-
 FITTED: dict[str, FittedKind] = {
     "regime": FittedKind(
         "probability of the turbulent one of two regimes, learned from the train period",
-        (), fit_regimes, regime_probability, warm_up=lambda: 1,
+        (), regime_probability, lambda: 1, fit=fit_regimes,
     ),
 }  # fmt: skip
 """By the name that a preset declares it with."""

@@ -23,8 +23,8 @@ from drltrade.features.kinds import FeatureKind, History
 from drltrade.features.memory import Memory
 from drltrade.features.regimes import FittedKind, Learned
 
-_KEPT = 10
-"""Bars of a lower frequency of which the parts are kept, to see the market's week."""
+_ENOUGH = 10
+"""Bars whose median spacing is the market's."""
 
 
 @dataclass(frozen=True)
@@ -39,15 +39,6 @@ class Context:
     exogenous: Mapping[str, Joined] = field(default_factory=dict)
     learned: Mapping[str, Learned] = field(default_factory=dict)
 
-    def series(self, name: str, text: str) -> Joined:
-        """Raises ConfigError where the preset has no such series."""
-        if name not in self.exogenous:
-            raise ConfigError(
-                f"feature {text!r} names the exogenous series {name!r}; there are "
-                f"{', '.join(self.exogenous) or 'none: set exogenous.' + name}"
-            )
-        return self.exogenous[name]
-
 
 class Track:
     """Where the computation of a feature stands."""
@@ -58,11 +49,11 @@ class Track:
             raise ConfigError(
                 f"feature {feature} compares instruments; it needs several at once: feature_tables"
             )
+        feature.check_series(context.exogenous)
         self.feature, self.context, self._kind = feature, context, kind
         self._memory, self._known = Memory(), 0
         self._last = tuple(np.full(1, np.nan) for _ in feature.columns)
         self._parts: pd.DataFrame | None = None
-        self._label: pd.Timestamp | None = None
 
     def step(self, frame: pd.DataFrame) -> tuple[tuple[Floats, ...], NDArray[np.bool_]]:
         """Columns [T] on the bars [T] that follow those of the step before, and [T] whether they
@@ -85,9 +76,9 @@ class Track:
     ) -> tuple[Floats, ...]:
         """Columns on bars of its own frequency, each complete at one of `moments`."""
         text = str(self.feature)
+        exogenous = self.context.exogenous
         history = History(
-            frame, self._memory,
-            lambda name: self.context.series(name, text).close(moments()),
+            frame, self._memory, lambda name: exogenous[name].close(moments())
         )  # fmt: skip
         self._memory.resume()
         if isinstance(self._kind, FittedKind):
@@ -100,7 +91,7 @@ class Track:
     def source(self, frame: pd.DataFrame) -> Resampled:
         """The bars that it is computed on, and when each is complete."""
         if self.feature.series is not None:
-            joined = self.context.series(self.feature.series, str(self.feature))
+            joined = self.context.exogenous[self.feature.series]
             return Resampled(joined.frame, joined.known)
         if self.feature.frequency is not None:
             return resampled(frame, self.feature.frequency)
@@ -108,7 +99,7 @@ class Track:
 
     def _exogenous(self, times: pd.DatetimeIndex) -> tuple[tuple[Floats, ...], NDArray[np.bool_]]:
         assert self.feature.series is not None
-        joined = self.context.series(self.feature.series, str(self.feature))
+        joined = self.context.exogenous[self.feature.series]
         if self._known == 0:
             self._last = self.values(joined.frame, lambda: joined.known)
             self._known = len(joined.frame)
@@ -121,16 +112,12 @@ class Track:
         assert self.feature.frequency is not None
         parts = frame if self._parts is None else pd.concat([self._parts, frame])
         spacing = median_spacing(times)
-        if len(times) >= _KEPT and spacing > length_of(self.feature.frequency):
+        if len(times) >= _ENOUGH and spacing > length_of(self.feature.frequency):
             raise ConfigError(
                 f"feature {self.feature}: the bars are {spacing} apart, and "
                 f"{self.feature.frequency} is shorter"
             )
-        lower = self.source(parts)
-        new = slice(None)
-        if self._label is not None:
-            new = slice(int(lower.frame.index.searchsorted(self._label, "right")), None)
-        bars, complete = lower.frame.iloc[new], lower.complete[new]
+        bars, complete = self.source(parts)
         computed = self.values(bars, lambda: complete) if len(bars) else ()
         # The last value of the step before stands in front of the new ones.
         values = tuple(
@@ -139,12 +126,11 @@ class Track:
         )
         place = complete.searchsorted(times, "right").astype(np.int64)
         warm = self._known + place > self.feature.warm_up
+        self._parts = parts
         if len(bars):
             self._known += len(bars)
             self._last = tuple(column[-1:] for column in values)
-            self._label = pd.Timestamp(bars.index[-1])
-        kept = times[-1] - _KEPT * 2 * length_of(self.feature.frequency)
-        self._parts = parts[parts.index >= kept]
+            self._parts = parts[parts.index > complete[-1]]  # nothing can be added to the others
         return _picked(values, place), warm
 
 

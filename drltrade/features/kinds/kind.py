@@ -124,23 +124,33 @@ Compute: TypeAlias = Callable[..., Floats | tuple[Floats, ...]]
 
 
 @dataclass(frozen=True)
-class FeatureKind:
+class Kind:
     """What a feature's name stands for.
 
     Attributes:
-        compute: (History, *parameters) -> an array [T] for each column, NaN during the warm-up.
+        compute: what computes it; each kind of kind says of what.
         warm_up: (*parameters) -> bars before the first value.
         columns: suffixes of the columns where there are several, such as ("sin", "cos").
         rule: (*parameters) -> what is wrong with them together, or None.
-        of_series: whether it is of exogenous series alone, for a price has units.
     """
 
     description: str
-    parameters: tuple[Parameter | SeriesName, ...]
-    compute: Compute
+    parameters: tuple[Parameter | SeriesName | Another, ...]
+    compute: Callable[..., Any]
     warm_up: Callable[..., int]
     columns: tuple[str, ...] = ()
     rule: Callable[..., str | None] = lambda *_: None
+
+
+@dataclass(frozen=True)
+class FeatureKind(Kind):
+    """Of one instrument: compute(History, *parameters) -> an array [T] for each column, NaN while
+    it warms up.
+
+    Attributes:
+        of_series: whether it is of exogenous series alone, for a price has units.
+    """
+
     of_series: bool = False
 
     def on(self, history: History, *values: Any) -> tuple[Floats, ...]:
