@@ -28,10 +28,32 @@ def closes(name: str, zone: str, first: pd.Timestamp, last: pd.Timestamp) -> pd.
     Raises:
         ConfigError: there is no such calendar.
     """
-    known = _calendar(name, first, last)
+    return _on_clock(_calendar(name, first, last).closes, name, zone, first, last)
+
+
+def opens(name: str, zone: str, first: pd.Timestamp, last: pd.Timestamp) -> pd.DatetimeIndex:
+    """When each of those sessions opened, on the clock of a zone, without the zone.
+
+    Raises:
+        ConfigError: there is no such calendar.
+    """
+    return _on_clock(_calendar(name, first, last).opens, name, zone, first, last)
+
+
+def zone_of(name: str, first: pd.Timestamp, last: pd.Timestamp) -> str:
+    """The zone of an exchange's own clock.
+
+    Raises:
+        ConfigError: there is no such calendar.
+    """
+    return str(_calendar(name, first, last).tz)
+
+
+def _on_clock(
+    times: pd.Series, name: str, zone: str, first: pd.Timestamp, last: pd.Timestamp
+) -> pd.DatetimeIndex:
     days = sessions(name, first, last)
-    times = pd.DatetimeIndex(known.closes.loc[days])
-    return times.tz_convert(zone).tz_localize(None).as_unit("us")
+    return pd.DatetimeIndex(times.loc[days].array).tz_convert(zone).tz_localize(None).as_unit("us")
 
 
 def _calendar(name: str, first: pd.Timestamp, last: pd.Timestamp) -> Any:

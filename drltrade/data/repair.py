@@ -12,9 +12,8 @@ from numpy.typing import NDArray
 
 from drltrade.data.bars import PRICES, SLACK
 from drltrade.data.dividends import corrected
+from drltrade.data.faults import bad_ticks, missing, not_positive, outside_bars
 from drltrade.data.layout import Adjustment
-from drltrade.data.quality.moves import bad_ticks
-from drltrade.data.quality.values import missing, not_positive, outside_bars
 from drltrade.data.scale import rescaled
 from drltrade.errors import DataError
 
@@ -151,7 +150,7 @@ def _impossible(frame: pd.DataFrame) -> list[tuple[NDArray[np.bool_], str]]:
     outside, _ = outside_bars(frame)
     tick = np.zeros(len(frame), np.bool_)
     sound = ~(absent | zero | outside)
-    tick[sound] = bad_ticks(frame[sound])
+    tick[sound] = bad_ticks(frame[sound])[1]
     return [
         (absent, "a value is missing"),
         (zero, "a price of 0 or below, or a volume below"),

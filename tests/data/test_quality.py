@@ -54,13 +54,38 @@ CASES = {
     "a bad tick from which the way back is not large as a return": (
         lambda b: put(b, 40, close=160.0, high=160.0), ("error", "bad_tick"), [40], "close 160, ",
     ),
-    "a split": (lambda b: scaled(b, 40, 0.5, 2.0), ("warning", "split"), [40], "by ratio and"),
-    "a reverse split": (lambda b: scaled(b, 40, 3.0, 1 / 3), ("warning", "split"), [40], "+196"),
+    "a split": (
+        lambda b: scaled(b, 40, 0.5, 2.0), ("error", "split"), [40],
+        "a split of 2 that nothing tells of; if so, state it: --split A 2015-03-02=2",
+    ),
+    "a split on a volume that is adjusted for it": (
+        lambda b: scaled(b, 40, 1 / 7), ("error", "split"), [40], "--split A 2015-03-02=7",
+    ),
+    "a reverse split": (
+        lambda b: scaled(b, 40, 3.0, 1 / 3), ("error", "split"), [40], "--split A 2015-03-02=1/3",
+    ),
+    "a small split, which only its volume tells": (
+        lambda b: scaled(b, 40, 2 / 3, 1.5), ("warning", "split"), [40], "perhaps a split of 1.5",
+    ),
+    "a leap against which its volume speaks": (
+        lambda b: scaled(b, 40, 1.5, 1.5), ("warning", "large_move"), [40], "perhaps true",
+    ),
+    "a crash by half through a wide range": (
+        lambda b: put(scaled(b, 40, 0.5, 2.0), 40, high=95.0), ("warning", "large_move"), [40],
+        "perhaps true",
+    ),
+    "a flash crash on many times the volume": (
+        lambda b: put(b, 40, close=50.0, low=49.0, volume=9e6), ("warning", "bad_tick"), [40],
+        "close 50, after which",
+    ),
+    "a leap by more than six times on much volume": (
+        lambda b: scaled(b, 40, 6.4, 20.0), ("warning", "large_move"), [40], "perhaps true",
+    ),
     "pence for pounds": (
         lambda b: scaled(b, 40, 100.0), ("error", "currency_unit"), [40], "a hundred times",
     ),
     "another scale": (
-        lambda b: scaled(b, 40, 30.0), ("error", "scale_break"), [40], "the unit of prices",
+        lambda b: scaled(b, 40, 27.0), ("error", "scale_break"), [40], "the unit of prices",
     ),
     "a crash on many times the volume": (
         lambda b: scaled(b, 40, 0.5, 12.0), ("warning", "large_move"), [40], "perhaps true",

@@ -6,20 +6,24 @@ never called an error, however large: Citigroup made +58% on 2008-11-24.
 
 The kinds are those met in public data sets: duplicate, missing, zero_price, high_low,
 mixed_adjustment (the close adjusted for dividends, the others not), bad_tick, split, spin_off,
-currency_unit, scale_break, ticker_reuse, large_move, flat, stale, zero_volume, volume_unit,
-missing_session, no_session, zone_shift, large_dividend, survivorship.
+currency_unit, scale_break, ticker_reuse, large_move, flat, stale, untraded, zero_volume,
+volume_missing, volume_unit, missing_bar, missing_session, no_session, early_end, late_start,
+zone_shift, large_dividend, survivorship.
 """
 
 from collections.abc import Mapping
 
+import numpy as np
 import pandas as pd
 
 from drltrade.data.layout import Adjustment
+from drltrade.data.quality.ends import of_ends
 from drltrade.data.quality.finding import Finding
+from drltrade.data.quality.holes import of_common_dates, of_holes
 from drltrade.data.quality.members import of_members
 from drltrade.data.quality.moves import of_moves
 from drltrade.data.quality.quiet import of_quiet
-from drltrade.data.quality.sessions import of_dates, of_hours, of_sessions
+from drltrade.data.quality.sessions import of_dates, of_hours, of_sessions, sessions_of
 from drltrade.data.quality.values import of_dividends, of_times, of_values
 from drltrade.data.quality.volume import of_volume
 from drltrade.data.universe import Universe
@@ -32,6 +36,7 @@ def check(
     calendar: str | None = None,
     adjustment: Adjustment | None = None,
     universe: Universe | None = None,
+    zone: str | None = None,
 ) -> list[Finding]:
     """Look for faults.
 
@@ -39,9 +44,10 @@ def check(
         frames: per symbol, columns open, high, low, close, volume and perhaps "adjusted close", by
             naive labels in any order; NaN where a value is missing.
         calendar: name of the exchange's calendar, as exchange_calendars knows it ("XNYS"), to look
-            for missing sessions of daily bars; None: not looked for.
+            for missing sessions, and bars missing within them; None: bars are due when others are.
         adjustment: what the prices are adjusted for; of raw ones a split that is told of is sound.
         universe: whose members ought to be there; None: not looked for.
+        zone: of the labels; None: the exchange's own.
 
     Returns:
         Findings, errors first.
@@ -51,23 +57,37 @@ def check(
     """
     found: list[Finding] = []
     clean: dict[str, pd.DataFrame] = {}
+    present: dict[str, pd.DataFrame] = {}
     for symbol, frame in frames.items():
         found += of_times(symbol, frame)
-        ordered = frame[~frame.index.duplicated(keep="last")].sort_index()
+        ordered = _ordered(frame)
         found += of_values(symbol, ordered)
         found += of_dividends(symbol, ordered)
-        priced = ordered[ordered["close"].to_numpy() > 0]
-        if priced.empty:
-            continue
-        clean[symbol] = priced
-        found += of_moves(symbol, priced, adjustment)
-        found += of_quiet(symbol, priced)
-        found += of_volume(symbol, priced)
-        found += of_hours(symbol, priced)
+        priced = ordered["close"].to_numpy(np.float64) > 0
+        if priced.any():
+            present[symbol] = ordered
+            clean[symbol] = ordered if priced.all() else ordered[priced]
+    sessions = sessions_of(present, calendar, zone) if calendar is not None and clean else None
+    for symbol, frame in clean.items():
+        found += of_moves(symbol, frame, adjustment)
+        found += of_quiet(symbol, frame)
+        found += of_volume(symbol, frame)
+        found += of_hours(symbol, present[symbol])
+        found += of_holes(symbol, present[symbol], sessions)
     found += of_dates(clean)
-    if calendar is not None and clean:
-        found += of_sessions(clean, calendar)
+    found += of_ends(present)
+    if calendar is not None and sessions is not None:
+        found += of_sessions(present, calendar, sessions)
+    else:
+        found += of_common_dates(present)
     if universe is not None and clean:
         found += of_members(clean, universe)
     rank = {"error": 0, "warning": 1, "note": 2}
     return sorted(found, key=lambda each: rank[each.severity])
+
+
+def _ordered(frame: pd.DataFrame) -> pd.DataFrame:
+    """By ascending labels, each once."""
+    if frame.index.is_monotonic_increasing and frame.index.is_unique:
+        return frame
+    return frame[~frame.index.duplicated(keep="last")].sort_index()

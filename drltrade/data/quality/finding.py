@@ -23,6 +23,9 @@ class Finding(NamedTuple):
     """The bars concerned."""
     text: str
     """What was found there, of the first bar."""
+    ratio: float | None = None
+    """Of a split that nothing tells of: new shares for an old one, as the prices say, at the first
+    of the times."""
 
 
 def finding(

@@ -6,53 +6,60 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from drltrade.data.faults import BUSY, LARGE_MOVE, bad_ticks, returns
 from drltrade.data.layout import Adjustment
 from drltrade.data.quality.finding import Finding, Severity, finding
+from drltrade.data.quality.untold import SMALLEST_MOVE, Untold, nearest_split, untold_splits
 
-LARGE_MOVE = 0.4
-"""Of one bar: beyond it a move is shown."""
+Mask = NDArray[np.bool_]
+Floats = NDArray[np.float64]
+
 SCALE_BREAK = 5.0
-"""Times: no listed share is known to have made more in a session, so prices changed their unit."""
-SPLITS = np.array([2, 3, 4, 5, 6, 7, 8, 10, 15, 20, 25, 30, 40, 50, 1.5])
-"""New shares for an old one; the inverses are reverse splits."""
-NEAR_SPLIT = 0.06
-"""How far the return of a split's session may take its ratio from the split's."""
+"""Times: what makes more in a bar on ordinary volume has changed its unit. On much of it even more
+is true: Terra's LUNA lost 99.9% on 2022-05-12."""
+SURE_BREAK = 20.0
+"""Times, where no volume tells; and upwards whatever it tells."""
+NEAR_UNIT = 0.06
+"""How far the move of a bar in another unit may be from a hundred, as a logarithm."""
 TOLD = 0.02
 """How far the step of an adjusted close may be from the split's ratio, by a dividend of the day."""
-BACK = 0.03
-"""A bad tick is one after which prices are back where they were, within so much."""
 
 
 def of_moves(symbol: str, frame: pd.DataFrame, adjustment: Adjustment | None) -> Iterator[Finding]:
     """Moves beyond `LARGE_MOVE`, told apart by what came before, with and after them."""
-    close = frame["close"].to_numpy(np.float64)
-    ratio, large = _large(close)
-    if not large.any():
+    ratio = returns(frame["close"].to_numpy(np.float64))
+    candidates = (ratio > np.exp(SMALLEST_MOVE)) | (ratio < np.exp(-SMALLEST_MOVE))
+    if not candidates.any():
         return
-    tick = bad_ticks(frame)
+    large = np.abs(ratio - 1.0) > LARGE_MOVE
+    tick, sure = bad_ticks(frame)
     back = np.zeros_like(tick)
     back[1:] = tick[:-1]  # the way back is no move of its own
     large &= ~tick & ~back
-    yield from finding(
-        "error", "bad_tick", symbol, frame, tick,
-        "close {close:g}, after which prices are back where they were (open {open:g}, high "
-        "{high:g}, low {low:g})",
-    )  # fmt: skip
-    unit = large & (np.abs(np.abs(np.log(ratio)) - np.log(100.0)) < NEAR_SPLIT)
+    for severity, mask in (("error", tick & sure), ("warning", tick & ~sure)):
+        yield from finding(
+            severity, "bad_tick", symbol, frame, mask,  # type: ignore[arg-type]
+            "close {close:g}, after which prices are back where they were (open {open:g}, high "
+            "{high:g}, low {low:g})",
+        )  # fmt: skip
+    quiet = _untraded(frame["volume"].to_numpy(np.float64), ratio)
+    unit = large & quiet & (np.abs(np.abs(np.log(ratio)) - np.log(100.0)) < NEAR_UNIT)
     rest = large & ~unit
     told, paid = _told(frame, ratio, rest)
-    likely = _likely_splits(frame, ratio, rest & ~told & ~paid & ("adjusted close" not in frame))
-    rest &= ~told & ~paid & ~likely
-    jump = np.abs(np.log(ratio)) > np.log(SCALE_BREAK)
-    apart = np.zeros(len(close), np.bool_)
+    rest &= ~told & ~paid
+    apart = np.zeros(len(ratio), np.bool_)
     apart[1:] = np.diff(frame.index.to_numpy()) > np.timedelta64(30, "D")
+    asked = candidates & ~tick & ~back & ~unit & ~told & ~paid & ~apart
+    untold = untold_splits(frame, ratio, asked & ("adjusted close" not in frame))
+    rest &= untold.shares == 1.0
+    jump = quiet & (np.abs(np.log(ratio)) > np.log(SCALE_BREAK))
     raw = adjustment == "raw"
-    kinds: list[tuple[Severity, str, NDArray[np.bool_], str]] = [
+    yield from _of_splits(symbol, frame, ratio, untold)
+    kinds: list[tuple[Severity, str, Mask, str]] = [
         ("error", "currency_unit", unit, "a hundred times, such as pence and pounds"),
         ("note" if raw else "error", "split", told,
          "adjusted for when loaded" if raw else "not adjusted for, as is told beside it"),
         ("warning", "spin_off", paid, "not a split's ratio; the adjusted close makes up for it"),
-        ("warning", "split", likely, "by ratio and volume a split that is not adjusted"),
         ("error", "scale_break", rest & jump & ~apart, "the unit of prices changes"),
         ("error", "ticker_reuse", rest & jump & apart, "after a gap: another security?"),
         ("warning", "large_move", rest & ~jump, "large, and perhaps true"),
@@ -60,36 +67,48 @@ def of_moves(symbol: str, frame: pd.DataFrame, adjustment: Adjustment | None) ->
     for severity, kind, mask, text in kinds:
         if mask.any():
             times = pd.DatetimeIndex(frame.index[mask])
-            moves = ", ".join(f"{each - 1.0:+.1%}" for each in ratio[mask][:3])
-            more = ", ..." if mask.sum() > 3 else ""
-            yield Finding(severity, kind, symbol, times, f"{moves}{more}: {text}")
+            yield Finding(severity, kind, symbol, times, f"{_shown(ratio[mask])}: {text}")
 
 
-def _large(close: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """[T] closes over those before, and whether that is a large move."""
-    ratio = np.ones(len(close))
-    ratio[1:] = close[1:] / close[:-1]
-    return ratio, np.abs(ratio - 1.0) > LARGE_MOVE
+def _untraded(volume: Floats, ratio: Floats) -> Mask:
+    """[T] moves that so much volume as there was does not explain."""
+    quiet = np.zeros(len(ratio), np.bool_)
+    for row in np.flatnonzero(np.abs(np.log(ratio)) > np.log(SCALE_BREAK)):
+        before = volume[max(row - 20, 0) : row]
+        if ratio[row] > SURE_BREAK:
+            quiet[row] = True
+        elif (before > 0).any() and volume[row] > 0:
+            quiet[row] = volume[row] < BUSY * np.median(before[before > 0])
+        else:
+            quiet[row] = abs(np.log(ratio[row])) > np.log(SURE_BREAK)
+    return quiet
 
 
-def bad_ticks(frame: pd.DataFrame) -> NDArray[np.bool_]:
-    """[T] closes far from both their neighbours, which agree, and from their own bar's open."""
-    close = frame["close"].to_numpy(np.float64)
-    tick = np.zeros(len(close), np.bool_)
-    _, large = _large(close)
-    if not large.any():
-        return tick
-    around = np.abs(close[2:] / close[:-2] - 1.0) < BACK
-    opened = frame["open"].to_numpy(np.float64)[1:-1]
-    at_home = np.abs(opened / close[:-2] - 1.0) < LARGE_MOVE / 2  # false where it is missing
-    # The way back need not be large as a return: from +60% it is -37.5%.
-    tick[1:-1] = large[1:-1] & around & at_home
-    return tick
+def _of_splits(
+    symbol: str, frame: pd.DataFrame, ratio: Floats, untold: Untold
+) -> Iterator[Finding]:
+    """Splits that nothing tells of, one finding each, for each has its own ratio to be stated."""
+    for row in np.flatnonzero(untold.shares != 1.0).tolist():
+        shares, time = float(untold.shares[row]), pd.Timestamp(frame.index[row])
+        label = str(time.date() if time == time.normalize() else time)
+        stated = f"{shares:g}" if shares > 1 else f"1/{1 / shares:g}"
+        sure = untold.sure[row]
+        text = (
+            f"{ratio[row] - 1.0:+.1%}: {'' if sure else 'perhaps '}a split of {stated} that "
+            f"nothing tells of; if so, state it: --split {symbol} {label}={stated}"
+        )
+        yield Finding(
+            "error" if sure else "warning", "split", symbol, pd.DatetimeIndex([time]), text, shares
+        )
 
 
-def _told(
-    frame: pd.DataFrame, ratio: NDArray[np.float64], large: NDArray[np.bool_]
-) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+def _shown(ratio: Floats) -> str:
+    """The first three moves."""
+    moves = ", ".join(f"{each - 1.0:+.1%}" for each in ratio[:3])
+    return moves + (", ..." if len(ratio) > 3 else "")
+
+
+def _told(frame: pd.DataFrame, ratio: Floats, large: Mask) -> tuple[Mask, Mask]:
     """[T] moves that are splits, and [T] moves that are other payments, as is told beside them.
 
     By a table of splits; or by the adjusted close, which steps by the split's ratio itself, so that
@@ -104,34 +123,6 @@ def _told(
         for t in np.flatnonzero(large & ~split):
             step = adjusted[t] / adjusted[t - 1] / ratio[t]
             if step > 0 and abs(np.log(step)) > np.log(1.0 + LARGE_MOVE):
-                split[t] = abs(np.log(step / _nearest(step))) < TOLD
+                split[t] = abs(np.log(step / nearest_split(step))) < TOLD
                 paid[t] = not split[t]
     return split, paid
-
-
-def _nearest(shares: float) -> float:
-    """The split closest to a ratio."""
-    candidates = np.concatenate((SPLITS, 1.0 / SPLITS))
-    return float(candidates[np.argmin(np.abs(np.log(candidates / shares)))])
-
-
-def _likely_splits(
-    frame: pd.DataFrame, ratio: NDArray[np.float64], large: NDArray[np.bool_]
-) -> NDArray[np.bool_]:
-    """[T] moves that look like splits.
-
-    A split's ratio is near a small fraction at the open already, and its volume, in new shares,
-    moves the other way: a true crash trades many times more.
-    """
-    split = np.zeros(len(ratio), np.bool_)
-    opened, close = (frame[name].to_numpy(np.float64) for name in ("open", "close"))
-    volume = frame["volume"].to_numpy(np.float64)
-    for t in np.flatnonzero(large):
-        shares = _nearest(1.0 / ratio[t])
-        at_open = opened[t] / close[t - 1]
-        near = max(abs(np.log(shares * ratio[t])), abs(np.log(shares * at_open))) < NEAR_SPLIT
-        before, after = volume[max(t - 20, 0) : t], volume[t : t + 5]
-        if near and len(before) and np.median(before) > 0:
-            traded = np.median(after) / np.median(before)
-            split[t] = 0.5 < traded / shares < 2.0
-    return split

@@ -1,17 +1,58 @@
 """Dates: what befalls all symbols of one, and whether they are sessions of the exchange."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from drltrade.data import calendars
+from drltrade.data.quality.days import DAY, Ints, dates, days_of, labels
 from drltrade.data.quality.finding import Finding
 
 SHIFTED_DAYS = 5
 """Days in a row on other hours from which it is no accident."""
 SYSTEMIC = 0.5
 """Share of the symbols of a date beyond which what befalls them is the date's."""
+SUMMER_TIME = 1.0
+"""Hours."""
+
+
+class Sessions(NamedTuple):
+    """Sessions of an exchange, on the clock of the labels."""
+
+    days: pd.DatetimeIndex
+    """[S] their dates."""
+    opens: Ints
+    """[S] in microseconds since 1970, as the closes."""
+    closes: Ints
+
+
+def sessions_of(
+    frames: Mapping[str, pd.DataFrame], calendar: str, zone: str | None = None
+) -> Sessions:
+    """The sessions of a calendar in the time of the data.
+
+    Sessions that are whole days, as of coins and of currencies, are those of the labels' own clock.
+
+    Args:
+        frames: bars by symbol.
+        calendar: its name.
+        zone: of the labels; None: the exchange's own.
+    """
+    day = pd.Timedelta(days=1)
+    first = min(pd.Timestamp(frame.index[0]) for frame in frames.values()) - day
+    last = max(pd.Timestamp(frame.index[-1]) for frame in frames.values()) + day
+    days = calendars.sessions(calendar, first, last)
+    own = calendars.zone_of(calendar, first, last)
+    opens, closes = (
+        calendars.opens(calendar, own, first, last), calendars.closes(calendar, own, first, last)
+    )  # fmt: skip
+    whole = (opens == days) & (closes - opens == day)
+    if zone is not None and zone != own and not whole.all():
+        opens = calendars.opens(calendar, zone, first, last)
+        closes = calendars.closes(calendar, zone, first, last)
+    return Sessions(days, opens.asi8, closes.asi8)
 
 
 def of_dates(frames: Mapping[str, pd.DataFrame]) -> Iterator[Finding]:
@@ -19,9 +60,10 @@ def of_dates(frames: Mapping[str, pd.DataFrame]) -> Iterator[Finding]:
     if len(frames) < 5:
         return
     silent = [frame.index[frame["volume"].to_numpy() == 0.0] for frame in frames.values()]
-    there = pd.concat([frame.index.to_series() for frame in frames.values()]).value_counts()
     counts = _together(silent)
-    there = there.reindex(counts.index)
+    if counts.empty:
+        return
+    there = _together(frame.index for frame in frames.values()).reindex(counts.index)
     most = (counts > SYSTEMIC * there).to_numpy()
     if most.any():
         times = pd.DatetimeIndex(counts.index[most]).sort_values()
@@ -30,21 +72,24 @@ def of_dates(frames: Mapping[str, pd.DataFrame]) -> Iterator[Finding]:
 
 
 def _together(indices: Iterable[pd.Index]) -> pd.Series:
-    labels = [index.to_series() for index in indices if len(index)]
-    return pd.concat(labels).value_counts() if labels else pd.Series(dtype=np.int64)
+    """How often each label is there."""
+    found = [pd.DatetimeIndex(index).as_unit("us").asi8 for index in indices if len(index)]
+    if not found:
+        return pd.Series(dtype=np.int64)
+    times, counts = np.unique(np.concatenate(found), return_counts=True)
+    return pd.Series(counts, labels(times))
 
 
-def of_sessions(frames: Mapping[str, pd.DataFrame], calendar: str) -> Iterator[Finding]:
+def of_sessions(
+    frames: Mapping[str, pd.DataFrame], calendar: str, sessions: Sessions
+) -> Iterator[Finding]:
     """Sessions without a bar, and bars without a session."""
-    first = min(frame.index[0] for frame in frames.values())
-    last = max(frame.index[-1] for frame in frames.values())
-    sessions = calendars.sessions(calendar, first, last)
     holes: dict[str, pd.DatetimeIndex] = {}
     for symbol, frame in frames.items():
-        dates = pd.DatetimeIndex(frame.index).normalize().unique().as_unit("us")
-        expected = sessions[(sessions >= dates[0]) & (sessions <= dates[-1])]
-        holes[symbol] = expected.difference(dates)
-        strange = dates.difference(sessions)
+        there = _session_dates(frame, sessions)
+        expected = sessions.days[(sessions.days >= there[0]) & (sessions.days <= there[-1])]
+        holes[symbol] = expected.difference(there)
+        strange = there.difference(sessions.days)
         if len(strange):
             text = f"a bar on {strange[0].date()}, which is no session of {calendar}"
             yield Finding("warning", "no_session", symbol, strange, text)
@@ -61,28 +106,51 @@ def of_sessions(frames: Mapping[str, pd.DataFrame], calendar: str) -> Iterator[F
             yield Finding("warning", "missing_session", symbol, own, text)
 
 
+def _session_dates(frame: pd.DataFrame, sessions: Sessions) -> pd.DatetimeIndex:
+    """Dates of the sessions that bars lie in: in (open, close], or on the same date before or after
+    it, as what is traded when the exchange is closed."""
+    days = days_of(frame)
+    if days is None or not len(sessions.days):
+        return dates(frame)
+    at = np.searchsorted(sessions.closes, days.times)  # the first that has not closed before
+    at = np.minimum(at, len(sessions.days) - 1)
+    inside = (sessions.opens[at] < days.times) & (days.times <= sessions.closes[at])
+    found = np.where(inside, sessions.days.as_unit("us").asi8[at], days.day)
+    return labels(np.unique(found))
+
+
 def of_hours(symbol: str, frame: pd.DataFrame) -> Iterator[Finding]:
     """Days that begin and end hours before or after the usual ones, of bars within the day.
 
-    So they do where labels change their zone, or are of a zone without the exchange's summer time.
+    So they do where labels change their zone; and, by one hour from spring to autumn, where they
+    are of a zone without the exchange's summer time, which is only worth knowing.
     """
-    times = pd.DatetimeIndex(frame.index)
-    if times.is_normalized:
+    days = days_of(frame)
+    if days is None:
         return
-    days = pd.Series(times, times.normalize()).groupby(level=0)
-    first, last, count = days.min(), days.max(), days.size()
-    if count.median() < 2:
+    day, start = np.unique(days.day, return_index=True)
+    end = np.concatenate((start[1:], [len(days.times)])) - 1
+    if np.median(end - start) < 1:
         return
-    shifts = []
-    for edge in (first, last):
-        of_day = (edge - edge.index).dt.total_seconds()
-        shifts.append((of_day - of_day.median()) / 3600.0)
+    shifts = [
+        (edge - np.median(edge)) / (DAY / 24.0) for edge in (days.within[start], days.within[end])
+    ]
     both = (shifts[0] == shifts[1]) & (shifts[0] != 0) & (shifts[0] % 0.5 == 0)
+    if not both.any():
+        return
     # A half day ends early, and a holiday's eve: only days in a row are another clock.
-    length = both.groupby((both != both.shift()).cumsum()).transform("size")
-    shifted = both & (length >= SHIFTED_DAYS)
-    if shifted.any():
-        hours = shifts[0][shifted].iloc[0]
-        text = f"the day begins and ends {abs(hours):g} hours {'late' if hours > 0 else 'early'}"
-        dates = pd.DatetimeIndex(shifted.index[shifted])
-        yield Finding("warning", "zone_shift", symbol, dates, f"{text}: another time zone?")
+    edges = np.flatnonzero(np.diff(np.concatenate(([0], both.astype(np.int8), [0]))))
+    summers = both & (np.abs(shifts[0]) == SUMMER_TIME)
+    shifted = np.zeros_like(both)
+    for first, last in zip(edges[::2], edges[1::2], strict=True):
+        shifted[first:last] = last - first >= SHIFTED_DAYS
+    for severity, mask, why in (
+        ("note", shifted & summers, "summer time of a zone that the labels are not in?"),
+        ("warning", shifted & ~summers, "another time zone?"),
+    ):
+        if mask.any():
+            hours = shifts[0][mask][0]
+            text = (
+                f"the day begins and ends {abs(hours):g} hours {'late' if hours > 0 else 'early'}"
+            )
+            yield Finding(severity, "zone_shift", symbol, labels(day[mask]), f"{text}: {why}")  # type: ignore[arg-type]

@@ -4,20 +4,13 @@ from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-from drltrade.data.bars import COLUMNS, PRICES, SLACK
+from drltrade.data.bars import PRICES
+from drltrade.data.faults import missing, outside_bars
 from drltrade.data.quality.finding import Finding, finding
-
-NO_ACCIDENT = 5
-"""So many at least."""
-Mask = NDArray[np.bool_]
 
 LARGE_DIVIDEND = 0.25
 """Of the close before; special dividends have been larger, ordinary ones hardly ever."""
-
-MIXED = 0.05
-"""Share of closes outside their bar's range, all on one side, beyond which it is no accident."""
 
 
 def of_times(symbol: str, frame: pd.DataFrame) -> Iterator[Finding]:
@@ -74,31 +67,3 @@ def of_dividends(symbol: str, frame: pd.DataFrame) -> Iterator[Finding]:
             paid = f"a dividend of {frame['dividend'].iloc[first]:g} on {before[first]:g}: {text}"
             times = pd.DatetimeIndex(frame.index[mask])
             yield Finding(severity, "large_dividend", symbol, times, paid)  # type: ignore[arg-type]
-
-
-def missing(frame: pd.DataFrame) -> Mask:
-    """[T] bars of which a price or the volume is missing, or infinite."""
-    absent: Mask = ~np.isfinite(frame[list(COLUMNS)].to_numpy(np.float64)).all(1)
-    return absent
-
-
-def not_positive(frame: pd.DataFrame) -> Mask:
-    """[T] bars with a price of 0 or below, or a volume below 0."""
-    negative = frame["volume"].to_numpy(np.float64) < 0.0
-    wrong: Mask = (frame[list(PRICES)].to_numpy(np.float64) <= 0.0).any(1) | negative
-    return wrong
-
-
-def outside_bars(frame: pd.DataFrame) -> tuple[Mask, Mask]:
-    """[T] bars with a price above the high or below the low; and, if there are so many on one side
-    that it is no accident but an adjusted close among prices that are not, [T] those apart."""
-    opened, high, low, close = (frame[name].to_numpy(np.float64) for name in PRICES)
-    positive = np.logical_and.reduce([each > 0.0 for each in (opened, high, low, close)])
-    slack = SLACK * np.abs(close)
-    below, above = positive & (close < low - slack), positive & (close > high + slack)
-    one_sided = min(below.sum(), above.sum()) <= 0.05 * max(below.sum(), above.sum())
-    many = (below | above).sum() > max(MIXED * positive.sum(), NO_ACCIDENT)
-    others = positive & ((high < low - slack) | (opened > high + slack) | (opened < low - slack))
-    if one_sided and many:
-        return others, below | above
-    return others | below | above, np.zeros(len(frame), np.bool_)
