@@ -20,6 +20,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from drltrade.data.bars import PRICES
+from drltrade.data.labels import dates_of
 from drltrade.errors import DataError
 
 ACTIONS = ("split", "dividend")
@@ -62,6 +63,28 @@ def adjusted(
             that it is paid from; names the ex-date and the value.
     """
     shares, cash = _by_bar(frame.index, actions, where)
+    return adjusted_by_bar(frame, shares, cash, how, anchor, reinvested, where)
+
+
+def adjusted_by_bar(
+    frame: pd.DataFrame,
+    shares: NDArray[np.float64],
+    cash: NDArray[np.float64],
+    how: How = "full",
+    anchor: Anchor = "last",
+    reinvested: Reinvested = "close",
+    where: str = "bars",
+) -> pd.DataFrame:
+    """Adjust raw bars for actions that are stated bar by bar; otherwise as `adjusted`.
+
+    Args:
+        shares: [T] new shares for an old one from each bar on; 1: no split. That of the first bar
+            changes nothing.
+        cash: [T] paid at each bar a share, after its split.
+    """
+    _check_actions(frame.index, shares, cash, where)
+    shares = np.concatenate(([1.0], shares[1:]))
+    cash = np.concatenate(([0.0], cash[1:]))
     close = frame["close"].to_numpy(np.float64)
     step = 1.0 / shares
     if how == "full":
@@ -85,27 +108,33 @@ def _by_bar(
             f"{', '.join(map(str, actions.columns))}); needed are {' and '.join(ACTIONS)}"
         )
     split, dividend = (actions[name].to_numpy(np.float64) for name in ACTIONS)
-    for name, values, wrong, allowed in (
-        ("split", split, ~(np.isfinite(split) & (split > 0)), "above 0; 1 means none"),
-        ("dividend", dividend, ~(np.isfinite(dividend) & (dividend >= 0)), "at least 0"),
-    ):
-        if wrong.any():
-            i = int(np.argmax(wrong))
-            raise DataError(
-                f"{where}, ex-date {actions.index[i]}: {name} = {values[i]:g}; it is {allowed}"
-            )
-    times = pd.DatetimeIndex(index)
-    # The label of a daily bar is its date, at midnight; within the day a bar that ends at midnight
-    # belongs to the day before.
-    daily = bool((times == times.normalize()).all())
-    place = np.searchsorted(
-        times.to_numpy(), pd.DatetimeIndex(actions.index).to_numpy(), "left" if daily else "right"
+    _check_actions(actions.index, split, dividend, where)
+    times, due = pd.DatetimeIndex(index), pd.DatetimeIndex(actions.index)
+    # An ex-date counts from the first bar of its day: within the day a bar that ends at midnight
+    # belongs to the day before. An action at a time of day counts from the bar of that label on.
+    dates = dates_of(times).to_numpy()
+    place = np.where(
+        due == due.normalize(),
+        np.searchsorted(dates, due.to_numpy(), "left"),
+        np.searchsorted(times.to_numpy(), due.to_numpy(), "left"),
     )
     shares, cash = np.ones(len(times)), np.zeros(len(times))
     inside = (place > 0) & (place < len(times))
     np.multiply.at(shares, place[inside], split[inside])
     np.add.at(cash, place[inside], dividend[inside])
     return shares, cash
+
+
+def _check_actions(
+    times: pd.Index, split: NDArray[np.float64], dividend: NDArray[np.float64], where: str
+) -> None:
+    for name, values, wrong, allowed in (
+        ("split", split, ~(np.isfinite(split) & (split > 0)), "above 0; 1 means none"),
+        ("dividend", dividend, ~(np.isfinite(dividend) & (dividend >= 0)), "at least 0"),
+    ):
+        if wrong.any():
+            i = int(np.argmax(wrong))
+            raise DataError(f"{where}, ex-date {times[i]}: {name} = {values[i]:g}; it is {allowed}")
 
 
 def _kept(

@@ -8,6 +8,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from drltrade.data.calendars import sessions_a_year
+from drltrade.data.labels import dates_of
 from drltrade.errors import DataError, suggestion
 
 COLUMNS = ("open", "high", "low", "close", "volume")
@@ -16,9 +18,13 @@ PRICES = COLUMNS[:4]
 #: Relative slack in comparing prices of one bar: adjustment and float32 files round them apart.
 SLACK = 1e-9
 
+FEW = 20
+"""Bars that are too few to tell their frequency beside others."""
+
 _DAY = pd.Timedelta(days=1)
 _CALENDAR_DAYS_PER_YEAR = 365.25
-_TRADING_DAYS = {"exchange": 252.0, "every day": 365.0}
+_NEAR = 0.03
+"""Relative difference up to which a counted number of bars is the conventional one."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +43,9 @@ class Bars:
         adjustment: what prices are adjusted for: "full" (splits and dividends), "split", "raw"
             (nothing), or "as published", where that is not known.
         quarantined: per symbol the labels of bars that are known to be wrong, and are left out.
+        warnings: what the quality check has to say of them, a line each.
+        calendar: when their market is open, where that is stated or the format of the file proves
+            it: "24/7", "XNYS" ...
     """
 
     frames: Mapping[str, pd.DataFrame]
@@ -46,6 +55,8 @@ class Bars:
     sha256: str
     adjustment: str
     quarantined: Mapping[str, pd.DatetimeIndex] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+    calendar: str | None = None
 
     @property
     def symbols(self) -> tuple[str, ...]:
@@ -69,25 +80,39 @@ class Bars:
     def periods_per_year(self) -> float:
         """Bars in a year, by which a return or volatility per bar is annualised.
 
-        - daily: 252; or 365 for a market that is open on Saturdays and Sundays (each of the two
-          makes at least a twentieth of the dates),
-        - within the day: the median number of bars of a date, times those 252 or 365,
-        - weekly 52, monthly 12,
-        - any other spacing of a day or more: 365.25 days / the median spacing.
+        Those of a calendar where it is stated, 365 days of a market that never closes; otherwise
+        252 sessions, or 365 of a market that is open at weekends, times the median number of bars
+        of a day; weekly 52, monthly 12. Where the data last a year or more and tell of another
+        number, by over 3% (six sessions a week, currencies around the clock), it is counted: their
+        bars over their span.
         """
-        index = max(self.frames.values(), key=len).index
-        assert isinstance(index, pd.DatetimeIndex)
-        dates = index.normalize().value_counts()
-        weekday = dates.index.to_series().dt.day_of_week.to_numpy()
-        open_at_weekends = min(np.mean(weekday == 5), np.mean(weekday == 6)) >= 0.05
-        days = _TRADING_DAYS["every day" if open_at_weekends else "exchange"]
-        fixed = {"1d": days, "1w": 52.0, "1mo": 12.0}
+        index = pd.DatetimeIndex(max(self.frames.values(), key=len).index)
+        fixed = {"1w": 52.0, "1mo": 12.0}
         if self.frequency in fixed:
             return fixed[self.frequency]
         spacing = median_spacing(index)
-        if spacing < _DAY:
-            return days * float(dates.median())
-        return _CALENDAR_DAYS_PER_YEAR * (_DAY / spacing)
+        dates = dates_of(index, daily=spacing >= _DAY)
+        per_day = pd.Series(dates).value_counts()
+        if spacing > _DAY and self.frequency != "1d":
+            return _CALENDAR_DAYS_PER_YEAR * (_DAY / spacing)
+        # Of two days or less the one with more bars is the more whole.
+        usual = per_day.median() if len(per_day) > 2 else per_day.max()
+        each = 1.0 if self.frequency == "1d" else float(usual)
+        if self.calendar is not None:
+            return each * sessions_a_year(self.calendar)
+        days = _sessions_a_year(pd.DatetimeIndex(per_day.index))
+        span = (index[-1] - index[0]) / _DAY
+        if span < _CALENDAR_DAYS_PER_YEAR - 7:
+            return each * days
+        counted = (len(index) - 1) / span * _CALENDAR_DAYS_PER_YEAR
+        return each * days if abs(counted / (each * days) - 1.0) <= _NEAR else counted
+
+
+def _sessions_a_year(dates: pd.DatetimeIndex) -> float:
+    """252 of five weekdays and 365 of seven, of those that make a twentieth of the dates each."""
+    weekday = dates.day_of_week.to_numpy()
+    open_days = sum(np.mean(weekday == day) >= 0.05 for day in range(7))
+    return 365.0 if open_days == 7 else 252.0 * max(open_days, 5) / 5.0
 
 
 def median_spacing(index: pd.DatetimeIndex) -> pd.Timedelta:
@@ -111,7 +136,10 @@ def frequency_of(index: pd.DatetimeIndex) -> str:
 
 
 def common_frequency(frames: Mapping[str, pd.DataFrame], where: str) -> str:
-    """The frequency of several series, labels in any order; one of a single bar has the others'.
+    """The frequency of several series, labels in any order.
+
+    One of fewer than `FEW` bars, which hardly tell it, has that of the longer ones if no two of its
+    bars are closer.
 
     Raises:
         DataError: none has two bars, or they differ.
@@ -123,9 +151,21 @@ def common_frequency(frames: Mapping[str, pd.DataFrame], where: str) -> str:
     found = {symbol: frequency_of(each) for symbol, each in times.items() if len(each) > 1}
     if not found:
         raise DataError(f"{where}: no symbol has two bars, which tell their frequency; state it")
+    long = {found[symbol] for symbol in found if len(times[symbol]) >= FEW}
+    if len(set(found.values())) > 1 and len(long) == 1:
+        (agreed,) = long
+        length = min(median_spacing(times[symbol]) for symbol in found if found[symbol] == agreed)
+        found = {
+            symbol: frequency
+            for symbol, frequency in found.items()
+            if len(times[symbol]) >= FEW or times[symbol].to_series().diff().min() < length
+        }
     if len(set(found.values())) > 1:
         each = ", ".join(f"{symbol} {frequency}" for symbol, frequency in found.items())
-        raise DataError(f"{where}: symbols differ in frequency ({each}); put them in two files")
+        raise DataError(
+            f"{where}: symbols differ in frequency ({each}); put them in two files, or "
+            "state it (--frequency; layout.frequency in a preset)"
+        )
     return next(iter(found.values()))
 
 

@@ -10,7 +10,8 @@ import pandas as pd
 
 from drltrade.data import embedded
 from drltrade.data.bars import Bars
-from drltrade.data.files import Published, read_bars, read_published
+from drltrade.data.files import Published, read_published
+from drltrade.data.gate import read_bars
 from drltrade.data.layout import AS_IT_STANDS, Adjustment, Layout
 from drltrade.data.store import Store
 from drltrade.data.stored import StoredSet, local_store

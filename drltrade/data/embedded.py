@@ -1,37 +1,37 @@
 """Real daily prices that come with drltrade, so that everything runs without a download."""
 
 import importlib.util
-from dataclasses import replace
 from pathlib import Path
 
 from drltrade.data.bars import Bars
-from drltrade.data.files import Published, read_bars, read_published
+from drltrade.data.files import Published, read_published
+from drltrade.data.gate import checked_bars
 from drltrade.data.layout import Layout
 from drltrade.errors import DataError
 from drltrade.workspace import packaged
 
 _NEW_YORK = Layout(zone="America/New_York")
+_RAW = Layout(zone="America/New_York", adjustment="raw")
 
 
 def us5() -> Bars:
     """AAPL, FB, GOOG, IBM and MSFT, daily, 2000-03-01 to 2013-03-01, fully adjusted."""
-    bars = read_bars(_us5_file(), _NEW_YORK)
-    return replace(bars, source="us5: Quandl WIKI, from bokeh_sampledata 2026.1")
+    return checked_bars(us5_published(), "us5: Quandl WIKI, from bokeh_sampledata 2026.1")
 
 
 def us5_published() -> Published:
     """The same as traded that day, raw, with the adjusted close beside it."""
-    return read_published(_us5_file(), _NEW_YORK)
+    return read_published(_us5_file(), _RAW)
 
 
 def sp500() -> Bars:
     """The S&P 500 index (symbol SP500), daily, 1999-01-04 to 2018-12-31."""
-    return _from_arch("sp500", "SP500")
+    return checked_bars(sp500_published(), "sp500: package arch")
 
 
 def nasdaq() -> Bars:
     """The Nasdaq Composite index (symbol NASDAQ), daily, 1999-01-04 to 2018-12-31."""
-    return _from_arch("nasdaq", "NASDAQ")
+    return checked_bars(nasdaq_published(), "nasdaq: package arch")
 
 
 def sp500_published() -> Published:
@@ -46,10 +46,6 @@ def nasdaq_published() -> Published:
 
 def _us5_file() -> Path:
     return packaged("data") / "us5.parquet"
-
-
-def _from_arch(name: str, symbol: str) -> Bars:
-    return replace(read_bars(_arch_file(name), _NEW_YORK, symbol), source=f"{name}: package arch")
 
 
 def _arch_file(name: str) -> Path:

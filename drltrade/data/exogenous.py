@@ -8,22 +8,26 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from pydantic import Field, field_validator
 
 from drltrade.data.bars import COLUMNS, common_frequency
 from drltrade.data.catalog import CATALOG, find_file, find_stored, load_bars
-from drltrade.data.files import labelled_by_end
+from drltrade.data.columns import FRED_TIME, SYMBOL_COLUMNS, TIME_COLUMNS, find_time, placed
+from drltrade.data.formats import export_of_frame
+from drltrade.data.labels import labelled_by_end
 from drltrade.data.layout import Layout
+from drltrade.data.numbers import numbers
 from drltrade.data.tables import (
-    FRED_TIME,
-    OTHER_COLUMNS,
-    TIME_COLUMNS,
-    find_time,
-    named,
-    numbers,
-    read_table,
+    Table,
+    find_header,
+    first_line,
+    kind_of,
+    read_parquet,
+    read_rows,
+    read_text,
 )
-from drltrade.data.times import parse_times
+from drltrade.data.times import Times, parse_times
 from drltrade.errors import DataError, suggestion
 from drltrade.settings import Settings
 
@@ -124,30 +128,30 @@ def _from_file(path: Path, config: Exogenous) -> ExogenousSeries:
     layout = config.layout
     if layout.adjustment is not None:
         raise DataError(f"{where}: layout.adjustment is of prices; a series is taken as it stands")
-    table, rows = read_table(path, content, layout, _is_header)
-    names = named(table, where)
-    time = find_time(names, layout, where)
-    times, zone = parse_times(table[time], layout, rows, where)
-    kept = np.ones(len(table), np.bool_)
-    symbols = next((names[name] for name in OTHER_COLUMNS["symbol"] if name in names), None)
+    table = _table(path, content, layout)
+    places, rows = placed(table.names, where), table.rows
+    time = find_time(places, layout, where)
+    times = parse_times(table.values[places[time]], layout, rows, where)
+    kept = np.ones(len(rows), np.bool_)
+    symbols = next((name for name in SYMBOL_COLUMNS if name in places), None)
     if symbols is not None:
-        of = table[symbols].astype(str)
+        of = table.values[places[symbols]].astype(object).astype(str)
         kept = (of == _one(config.symbol, tuple(of.unique()), where)).to_numpy()
     column = config.column or layout.columns.get("close")
-    value = _value_column(names, column, {str(time), str(symbols)}, where)
+    value = _value_column(list(places), column, {time, symbols}, where)
     wanted = {"close": value}
-    if column is None and value == names.get("close"):
-        wanted |= {name: names[name] for name in COLUMNS if name in names}
+    if column is None and value == "close":
+        wanted |= {name: name for name in COLUMNS if name in places}
     columns: dict[str, Any] = {}
     for ours, theirs in wanted.items():
-        values = table[theirs]
+        values = table.values[places[theirs]]
         if not pd.api.types.is_numeric_dtype(values.dtype):
             values = values.astype(object).where(~values.isin(MISSING), "")
         unit = layout.volume_unit if ours == "volume" else layout.price_unit
-        columns[ours] = unit * numbers(values, str(theirs), layout, rows, where)
-    frame = pd.DataFrame(columns, pd.DatetimeIndex(times, name="time"))
-    frame = frame[kept & frame["close"].notna().to_numpy()].sort_index()
-    frame = _by_end(frame, layout, where)
+        columns[ours] = unit * numbers(values, theirs, layout, rows, where)
+    frame = pd.DataFrame(columns, times.labels.rename("time"))
+    there = kept & frame["close"].notna().to_numpy()
+    frame = _by_end(frame[there], layout, times, there, where).sort_index()
     if not np.isfinite(frame["close"].to_numpy()).all():
         raise DataError(f"{where}, column {value}: a value is infinite")
     if frame.index.has_duplicates:
@@ -155,14 +159,24 @@ def _from_file(path: Path, config: Exogenous) -> ExogenousSeries:
         raise DataError(f"{where}: the time {twice} is there twice; name a symbol?")
     if len(frame) < 2:
         raise DataError(f"{where}: {len(frame)} values; at least 2 are needed")
-    return ExogenousSeries(frame, zone, where, hashlib.sha256(content).hexdigest())
+    return ExogenousSeries(frame, times.zone, where, hashlib.sha256(content).hexdigest())
 
 
 def _is_header(cells: set[str]) -> bool:
     return len(cells) > 1 and not cells.isdisjoint((*TIME_COLUMNS, FRED_TIME))
 
 
-def _by_end(frame: pd.DataFrame, layout: Layout, where: str) -> pd.DataFrame:
+def _table(path: Path, content: bytes, layout: Layout) -> Table:
+    if kind_of(path) == ".parquet":
+        return export_of_frame(read_parquet(path, content), layout, str(path)).table
+    text = read_text(path, content)
+    shape = find_header(text, layout, _is_header) or first_line(text, layout)
+    return read_rows(text, shape, str(path))
+
+
+def _by_end(
+    frame: pd.DataFrame, layout: Layout, known: Times, there: NDArray[np.bool_], where: str
+) -> pd.DataFrame:
     """The same by labels at the END of what each value is about.
 
     Raises:
@@ -171,7 +185,8 @@ def _by_end(frame: pd.DataFrame, layout: Layout, where: str) -> pd.DataFrame:
     times = pd.DatetimeIndex(frame.index)
     if layout.label == "open":
         frequency = layout.frequency or common_frequency({where: frame}, where)
-        return labelled_by_end(frame, frequency)
+        utc = None if known.utc is None else known.utc[there]
+        return labelled_by_end(frame, frequency, known.zone, utc)
     if layout.label is None and len(times) > 2 and (times.day == 1).all() and times.is_normalized:
         raise DataError(
             f"{where}: its times are first days of months; state layout.label: open, if a value is "
@@ -190,16 +205,16 @@ def _one(symbol: str | None, symbols: tuple[str, ...], where: str) -> str:
     return symbol
 
 
-def _value_column(names: dict[str, Any], column: str | None, other: set[str], where: str) -> Any:
-    values = [name for name, theirs in names.items() if str(theirs) not in other]
+def _value_column(names: list[str], column: str | None, other: set[str | None], where: str) -> str:
+    values = [name for name in names if name not in other]
     if column is not None:
         if column.strip().lower() not in values:
             raise DataError(f"{where}: no column {column!r} (there are {', '.join(values)})")
-        return names[column.strip().lower()]
+        return column.strip().lower()
     if "close" in values:
-        return names["close"]
+        return "close"
     if len(values) != 1:
         raise DataError(
             f"{where}: name the column that is the value (there are {', '.join(values)})"
         )
-    return names[values[0]]
+    return values[0]

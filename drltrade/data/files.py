@@ -1,47 +1,60 @@
-"""Price files of any ordinary shape: CSV (also gzipped) and parquet, read into checked bars."""
+"""Price files of any ordinary shape, read into published bars, and those into checked ones."""
 
 import hashlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from drltrade.data.bars import COLUMNS, PRICES, Bars, common_frequency
-from drltrade.data.layout import AS_IT_STANDS, Layout
-from drltrade.data.series import adjustment_of, finished
-from drltrade.data.tables import OTHER_COLUMNS, find_columns, numbers, read_table
+from drltrade.data.bars import COLUMNS, PRICES, common_frequency
+from drltrade.data.columns import find_columns
+from drltrade.data.formats import Export, read_export
+from drltrade.data.frequencies import DAILY
+from drltrade.data.labels import labelled_by_date, labelled_by_end
+from drltrade.data.layout import AS_IT_STANDS, Adjustment, Layout
+from drltrade.data.numbers import numbers, proven_thousands
+from drltrade.data.tables import Table, stem_of
 from drltrade.data.times import parse_times
 from drltrade.errors import DataError
 
+ACTION_COLUMNS = ("dividend", "capital gain", "split")
+BESIDE = ("adjusted close", *ACTION_COLUMNS, "factor")
+"""Columns of numbers that need not be there."""
+
 
 class Published(NamedTuple):
-    """A price file as it stands: parsed, with whatever is wrong with it."""
+    """Prices as they were published: parsed, with whatever is wrong with them."""
 
     frames: dict[str, pd.DataFrame]
-    """Per symbol: float64 columns open, high, low, close, volume, and "adjusted close", dividend
-    (0: none) and split (1: none) where there are such, by naive labels in the order of the file. A
-    value that is not there is NaN."""
+    """Per symbol: float64 columns open, high, low, close, volume, and of `BESIDE` those that are
+    there, dividend (0: none) and split (1: none) among them, by naive labels in the order of the
+    file. A value that is not there is NaN."""
     rows: dict[str, NDArray[np.int64]]
     """Per symbol the number of each bar's row in the file."""
     named: bool
     """Whether the file says the symbols itself."""
     zone: str | None
     sha256: str
+    frequency: str | None
+    """None: no symbol has two bars, which tell it."""
+    layout: Layout
+    """What was stated, completed by what the format of the file proves."""
+    read_as: str = ""
+    """What the file was recognised as, and what is to be said of it; empty: an ordinary table."""
+
+    @property
+    def adjustment(self) -> Adjustment | None:
+        """What the prices are adjusted for; None: not known."""
+        return self.layout.adjustment
 
 
-def read_bars(path: str | Path, layout: Layout = AS_IT_STANDS, symbol: str | None = None) -> Bars:
-    """Read a .csv, .csv.gz or .parquet file of price bars.
-
-    The file has a time column (date, datetime, time or timestamp; or date and time apart) and open,
-    high, low, close and volume, in any case and any order of columns, oldest or newest first. An
-    adjusted close (adj close, adj_close, adjclose), where there is one, rescales open, high, low
-    and close of its row by adjusted close / close. A column symbol or ticker makes several series;
-    other columns are ignored. Times are taken as the END of their bars, unless the layout says
-    otherwise. A time of day with an offset from UTC is converted to the layout's zone, or to UTC
-    where it states none.
+def read_published(
+    path: str | Path, layout: Layout = AS_IT_STANDS, symbol: str | None = None
+) -> Published:
+    """Read a price file without judging its prices; see `catalog.load_bars` for what it may be.
 
     Args:
         path: the file.
@@ -50,72 +63,65 @@ def read_bars(path: str | Path, layout: Layout = AS_IT_STANDS, symbol: str | Non
 
     Raises:
         DataError: the file is missing or unreadable, lacks a column, or has a value that is no
-            number, no time, or cannot be a price: names file, row, column and value. A row is a
-            line of a CSV (the header is line 1), and a record of a parquet file (counted from 1).
-    """
-    published = read_published(path, layout, symbol)
-    frames = {
-        name: finished(
-            frame, layout.adjustment, f"{path} (symbol {name})" if published.named else str(path),
-            published.rows[name],
-        )
-        for name, frame in published.frames.items()
-    }  # fmt: skip
-    return Bars(
-        frames=frames,
-        zone=published.zone,
-        frequency=common_frequency(frames, str(path)),
-        source=str(path),
-        sha256=published.sha256,
-        adjustment=adjustment_of(published.frames, layout.adjustment),
-    )
-
-
-def read_published(
-    path: str | Path, layout: Layout = AS_IT_STANDS, symbol: str | None = None
-) -> Published:
-    """Read a price file without judging its prices; arguments as those of `read_bars`.
-
-    Raises:
-        DataError: the file is missing or unreadable, lacks a column, or has a value that is no
-            number or no time.
+            number or no time: names file, row, column and value. A row is a line of a text (the
+            header is line 1), and a record of a parquet file (counted from 1).
     """
     path = Path(path)
     if not path.is_file():
         what = "is not a file" if path.exists() else "no such file"
         raise DataError(f"{path}: {what}")
     content = path.read_bytes()
-    table, rows = read_table(path, content, layout)
-    columns = find_columns(table, layout, str(path))
-    times, zone = parse_times(_time_values(table, columns), layout, rows, str(path))
+    export = read_export(path, content, layout)
+    digest = hashlib.sha256(content).hexdigest()
+    return published_of(export, symbol or export.symbol or stem_of(path), str(path), digest)
+
+
+def published_of(export: Export, symbol: str, where: str, sha256: str) -> Published:
+    """The bars of a table that has been read; arguments and errors as of `read_published`."""
+    table, layout = export.table, export.layout
+    columns = find_columns(table.names, layout, where)
+    values = table.values
+    of_day = values[columns["time of day"]] if "time of day" in columns else None
+    times = parse_times(values[columns["time"]], layout, table.rows, where, of_day)
     bars = pd.DataFrame(
-        _values(table, columns, layout, rows, str(path)), index=pd.DatetimeIndex(times, name="time")
+        _values(table, columns, layout, where), index=times.labels.rename("time"), copy=False
     )
-    places = _series(table, columns, symbol or _stem(path), rows, str(path))
-    frames = {name: bars.iloc[each] for name, each in places.items()}
-    if layout.label == "open":
-        frequency = layout.frequency or common_frequency(frames, str(path))
-        frames = {name: labelled_by_end(frame, frequency) for name, frame in frames.items()}
+    places = _series(table, columns, symbol, where)
+    frames = {name: bars if len(places) == 1 else bars.iloc[at] for name, at in places.items()}
+    rows = {name: table.rows[at] for name, at in places.items()}
+    frequency = layout.frequency
+    if frequency is None and any(len(frame) > 1 for frame in frames.values()):
+        frequency = common_frequency(frames, where)
+    if frequency in DAILY:
+        frames = {
+            name: labelled_by_date(frame, layout, times.zone, rows[name], where)
+            for name, frame in frames.items()
+        }
+    if layout.label == "open" and frequency is not None:
+        frames = {
+            name: labelled_by_end(
+                frame, frequency, times.zone, None if times.utc is None else times.utc[places[name]]
+            )
+            for name, frame in frames.items()
+        }
+    said = [f"read as {export.format}"] if export.format else []
+    said += [times.note] if times.note else []
     return Published(
-        frames=frames,
-        rows={name: rows[each] for name, each in places.items()},
-        named="symbol" in columns,
-        zone=zone,
-        sha256=hashlib.sha256(content).hexdigest(),
-    )
+        frames=frames, rows=rows, named="symbol" in columns, zone=times.zone, sha256=sha256,
+        frequency=frequency, layout=layout, read_as="; ".join(said),
+    )  # fmt: skip
 
 
 def _values(
-    table: pd.DataFrame, columns: Mapping[str, Any], layout: Layout, rows: NDArray[np.int64],
-    where: str,
-) -> dict[str, NDArray[np.float64]]:  # fmt: skip
+    table: Table, columns: Mapping[str, int], layout: Layout, where: str
+) -> dict[str, NDArray[np.float64]]:
     """[T] of each column of numbers, in units of the currency and of the security."""
+    wanted = [name for name in (*COLUMNS, *BESIDE) if name in columns]
+    thousands = proven_thousands([table.values[columns[name]] for name in wanted], layout)
     values: dict[str, NDArray[np.float64]] = {}
-    for ours in (*COLUMNS, *(name for name in OTHER_COLUMNS if name != "symbol")):
-        if ours not in columns:
-            continue
-        name = ours if ours in COLUMNS else str(columns[ours])
-        read = numbers(table[columns[ours]], name, layout, rows, where)
+    for ours in wanted:
+        name = ours if ours in COLUMNS else str(table.names[columns[ours]])
+        read = numbers(table.values[columns[ours]], name, layout, table.rows, where, thousands)
         if ours in (*PRICES, "adjusted close", "dividend", "capital gain"):
             read = read * layout.price_unit
         elif ours == "volume":
@@ -128,55 +134,19 @@ def _values(
     return values
 
 
-def labelled_by_end(frame: pd.DataFrame, frequency: str) -> pd.DataFrame:
-    """Bars of labels at which they open, relabelled by their END. Daily labels are sessions'.
-
-    Args:
-        frame: by labels in any order.
-        frequency: of the bars.
-    """
-    times = _times(frame)
-    if frequency == "1d":
-        return frame
-    if frequency == "1mo":
-        times = times + pd.offsets.MonthEnd(0)
-    elif frequency == "1w":
-        times = times + pd.Timedelta(days=6)
-    else:
-        times = times + pd.Timedelta(frequency.replace("m", "min"))
-    return frame.set_axis(times.rename("time"))
-
-
-def _stem(path: Path) -> str:
-    return path.name.removesuffix(".gz").removesuffix(".csv").removesuffix(".parquet")
-
-
-def _times(frame: pd.DataFrame) -> pd.DatetimeIndex:
-    assert isinstance(frame.index, pd.DatetimeIndex)
-    return frame.index
-
-
-def _time_values(table: pd.DataFrame, columns: Mapping[str, Any]) -> pd.Series:
-    values: pd.Series = table[columns["time"]]
-    if "time of day" in columns:
-        values = values.astype(str) + " " + table[columns["time of day"]].astype(str)
-    return values
-
-
 def _series(
-    table: pd.DataFrame,
-    columns: Mapping[str, Any],
-    stem: str,
-    rows: NDArray[np.int64],
-    where: str,
+    table: Table, columns: Mapping[str, int], stem: str, where: str
 ) -> dict[str, NDArray[np.intp]]:
     """The places of the rows of each symbol, in the order in which the symbols first appear."""
     if "symbol" not in columns:
-        return {stem: np.arange(len(table))}
-    names = table[columns["symbol"]].astype(object)
-    names = names.where(names.notna(), "").astype(str).str.strip()
-    blank = (names == "").to_numpy()
-    if blank.any():
-        raise DataError(f"{where}, row {rows[int(np.argmax(blank))]}, column symbol: is empty")
+        return {stem: np.arange(len(table.rows))}
+    names = table.values[columns["symbol"]]
+    names = names.astype(object).where(names.notna(), "").astype(str).str.strip()
     codes, symbols = pd.factorize(names)
-    return {str(name): np.flatnonzero(codes == code) for code, name in enumerate(symbols)}
+    blank = np.flatnonzero(symbols == "")
+    if len(blank):
+        row = table.rows[int(np.argmax(codes == blank[0]))]
+        raise DataError(f"{where}, row {row}, column symbol: is empty")
+    order = np.argsort(codes, kind="stable")
+    parts = np.split(order, np.cumsum(np.bincount(codes))[:-1])
+    return {str(name): places for name, places in zip(symbols, parts, strict=True)}

@@ -1,6 +1,6 @@
 """From a price file, or a folder of them, into the local store. Nothing is guessed silently."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 
 from drltrade.data.bars import common_frequency
 from drltrade.data.catalog import check_name
-from drltrade.data.files import read_published
-from drltrade.data.frequencies import DAILY
+from drltrade.data.files import Published, read_published
 from drltrade.data.layout import Layout
 from drltrade.data.store import About, Store
 from drltrade.data.stored import StoredSet
@@ -28,6 +27,8 @@ class Imported(NamedTuple):
     """New ones."""
     dropped: int
     """Bars that were there twice with the same values, and are kept once."""
+    read_as: tuple[str, ...]
+    """What the files were recognised as, and what is to be said of them."""
 
 
 def import_prices(
@@ -46,10 +47,11 @@ def import_prices(
 
     Args:
         path: a file that `files.read_bars` can read but for the prices in it; or a folder of such,
-            where a file that names no symbol holds the one that it is called by.
+            where a file that names no symbol holds the one that it is called by. Files of one
+            symbol, each of another time, are joined.
         store: where to.
-        layout: what the files do not say themselves; zone and adjustment must be stated, and so
-            must label for bars that are not daily.
+        layout: what the files do not say themselves; zone and adjustment must be stated, unless
+            the format proves them, and so must label for bars that are not daily.
         name: of the data set (default: of the file or folder).
         symbol: of a file that carries none (default: the file's name).
         existing: what to do with a symbol that the store has: "refuse", "replace", or "append" what
@@ -57,12 +59,9 @@ def import_prices(
 
     Raises:
         ConfigError: something is not stated; says what. The name is an embedded data set's.
-        DataError: a file cannot be read; two bars of one label differ; a symbol comes twice, or is
-            in the store; files differ in frequency. Nothing has been stored then.
+        DataError: a file cannot be read; two bars of one label differ; a symbol is in the store;
+            files differ in frequency. Nothing has been stored then.
     """
-    missing = [key for key in ("zone", "adjustment") if getattr(layout, key) is None]
-    if missing:
-        raise ConfigError(unstated(layout, missing))
     dataset = check_name(name or path.resolve().name.split(".")[0])
     frequency = layout.frequency
     there = store.frequencies(dataset)
@@ -70,19 +69,34 @@ def import_prices(
         frequency = there[0]
     layout = layout.model_copy(update={"frequency": frequency})
     frames: dict[str, pd.DataFrame] = {}
+    read_as: list[str] = []
+    known: Published | None = None
+    lengths: set[str | None] = set()
     dropped = 0
     for file in _files(path):
         published = read_published(file, layout, symbol)
+        _check_same(known, published, str(file))
+        _check_stated(published.layout, layout, ("zone", "adjustment"))
+        known, read_as = published, [*read_as, published.read_as]
+        lengths |= {published.frequency} - {None}
         for each, frame in published.frames.items():
+            once = _once(frame, published.rows[each], f"{file} (symbol {each})")
+            dropped += len(frame) - len(once)
             if each in frames:
-                raise DataError(f"{file}: symbol {each} is in another file of {path} too")
-            frames[each] = _once(frame, published.rows[each], f"{file} (symbol {each})")
-            dropped += len(frame) - len(frames[each])
-    frequency = frequency or common_frequency(frames, str(path))
-    if layout.label is None and frequency != "1d":
-        raise ConfigError(unstated(layout, ["label"]))
-    if frequency in DAILY:
-        frames = {each: _by_date(frame, f"{path} ({each})") for each, frame in frames.items()}
+                both = pd.concat([frames[each], once])
+                once = _once(both, np.arange(1, len(both) + 1), f"{path} (symbol {each}), joined")
+                dropped += len(both) - len(once)
+            frames[each] = once
+    assert known is not None
+    frequency = known.layout.frequency or common_frequency(frames, str(path))
+    if frequency != "1d":
+        _check_stated(known.layout, layout, ("label",))
+    if known.layout.label == "open" and lengths != {frequency}:
+        raise DataError(
+            f"{path}: files of {', '.join(sorted(map(str, lengths)))} bars: state which "
+            "(--frequency), or import them as two data sets"
+        )
+    layout = known.layout
     assert layout.adjustment is not None
     about = About(str(path), layout.zone, frequency, layout.adjustment)
     stored = StoredSet(store, dataset, frequency)
@@ -101,18 +115,26 @@ def import_prices(
                     f"{stored.name} has {each} in the store already: append what is newer, or "
                     "replace it (--append, --replace)"
                 )
-    return Imported(stored, tuple(frames), bars, dropped)
+    said = tuple(dict.fromkeys(each for each in read_as if each))
+    return Imported(stored, tuple(frames), bars, dropped, said)
 
 
-def _by_date(frame: pd.DataFrame, where: str) -> pd.DataFrame:
-    """Daily bars by the date of their session, whatever the time of day they were stamped with."""
-    dated = frame.set_axis(pd.DatetimeIndex(frame.index).normalize().rename("time"))
-    if dated.index.has_duplicates:
-        label = dated.index[int(np.argmax(dated.index.duplicated()))]
-        raise DataError(
-            f"{where}: two daily bars on {label.date()}; state the zone of the exchange"
-        )
-    return dated
+def _check_stated(known: Layout, stated: Layout, keys: Sequence[str]) -> None:
+    missing = [key for key in keys if getattr(known, key) is None]
+    if missing:
+        raise ConfigError(unstated(stated, missing))
+
+
+def _check_same(known: Published | None, other: Published, where: str) -> None:
+    if known is None:
+        return
+    for key in ("zone", "adjustment"):
+        before, now = getattr(known, key), getattr(other, key)
+        if before != now and None not in (before, now):
+            raise DataError(
+                f"{where}: {key} = {now!r}, and of the files before it {before!r}; import them as "
+                "two data sets"
+            )
 
 
 def _check_alike(known: About, new: About, where: str) -> None:
@@ -136,6 +158,8 @@ def _files(path: Path) -> Iterator[Path]:
         yield path
         return
     files = sorted(each for each in path.iterdir() if each.name.lower().endswith(SUFFIXES))
+    # A folder of tables has notes beside them.
+    files = [each for each in files if not each.name.lower().endswith(".txt")] or files
     if not files:
         raise DataError(f"{path}: holds no file of {', '.join(SUFFIXES)}")
     yield from files

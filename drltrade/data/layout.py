@@ -14,7 +14,7 @@ Adjustment = Literal["raw", "split", "full"]
 
 OURS = (
     "time", "open", "high", "low", "close", "volume",
-    "symbol", "adjusted close", "dividend", "capital gain", "split",
+    "symbol", "adjusted close", "dividend", "capital gain", "split", "factor",
 )  # fmt: skip
 """Names of the columns that a file can have."""
 
@@ -33,6 +33,10 @@ class Layout(Settings):
         default=None,
         description="Which end of its bar a time is. Daily bars carry the date of their session.",
     )
+    calendar: str | None = Field(
+        default=None,
+        description="When its market is open: 24/7, FX, XNYS ... (default: as its dates tell).",
+    )
     adjustment: Adjustment | None = Field(
         default=None,
         description="What the prices are adjusted for: raw (nothing), split, full (dividends too).",
@@ -45,7 +49,14 @@ class Layout(Settings):
     )
     columns: Mapping[str, str] = Field(
         default_factory=dict,
-        description='What a column is called in the file, by our name: volume = "Volume BTC".',
+        description='What a column is called in the file, by our name: volume = "Volume BTC"; '
+        "where there is no header, its place: 1, 2 ...",
+    )
+    ignore: tuple[str, ...] = Field(
+        default=(), description="Columns that are not to be read, whatever they look like."
+    )
+    date_format: str | None = Field(
+        default=None, description="How times are written, as strptime has it: %d-%b-%y %H:%M."
     )
     separator: str | None = Field(
         default=None, min_length=1, max_length=1,

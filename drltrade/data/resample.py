@@ -12,11 +12,13 @@ import pandas as pd
 
 from drltrade.data import calendars
 from drltrade.data.bars import Bars, median_spacing
+from drltrade.data.calendars import Schedule
 from drltrade.data.frequencies import length_of, parse_frequency
+from drltrade.data.labels import dates_of
 from drltrade.errors import ConfigError
 
 AGGREGATED = {"open": "first", "high": "max", "low": "min", "close": "last", "volume": "sum"}
-_DAY, _INSTANT = pd.Timedelta(days=1), pd.Timedelta(microseconds=1)
+_DAY = pd.Timedelta(days=1)
 
 
 class Resampled(NamedTuple):
@@ -29,9 +31,7 @@ class Resampled(NamedTuple):
     """[K] the label of the bars they are made of from which on they are complete."""
 
 
-def resampled(
-    frame: pd.DataFrame, frequency: str, closed: pd.DatetimeIndex | None = None
-) -> Resampled:
+def resampled(frame: pd.DataFrame, frequency: str, schedule: Schedule | None = None) -> Resampled:
     """Bars of a lower frequency; one that is not complete by the last label is left out.
 
     Hours begin on the hour, and parts of a day at midnight. A week ends on Friday and a month on
@@ -42,19 +42,18 @@ def resampled(
     Args:
         frame: bars [T] by ascending naive labels, their ENDs.
         frequency: such as "1h" or "1w".
-        closed: when each session closes, half days included, until after the last bar. Of bars
-            within the day, a day is complete at its close, and what trades later counts for the
-            next session; without it, a day is complete at midnight.
+        schedule: sessions and when each closes, half days included, until after the last bar. Of
+            bars within the day, a day is complete at its close, and what trades later counts for
+            the next session; without it, a day is complete at midnight.
 
     Raises:
         ConfigError: the frequency is none, or higher than that of the bars.
     """
     times = pd.DatetimeIndex(frame.index)
     daily, (_, unit) = bool(times.is_normalized), parse_frequency(frequency)
-    # A session that closes at midnight is of the day before.
-    sessions = None if closed is None else (closed - _INSTANT).normalize()
-    weekends = sessions is not None and bool((sessions.day_of_week >= 5).any())
-    if closed is not None and sessions is not None and not daily and unit in ("d", "w", "mo"):
+    weekends = schedule is not None and bool((schedule.sessions.day_of_week >= 5).any())
+    if schedule is not None and not daily and unit in ("d", "w", "mo"):
+        sessions, closed = schedule.sessions, schedule.closes
         place = closed.searchsorted(times, "left")
         known = place < len(closed)
         frame, dates = frame[known], sessions[place[known]]
@@ -87,16 +86,17 @@ def resampled_bars(bars: Bars, frequency: str, calendar: str | None = None) -> B
     longer = median_spacing(pd.DatetimeIndex(max(bars.frames.values(), key=len).index))
     if length_of(frequency) < longer:
         raise ConfigError(f"frequency {frequency!r} is higher than that of the bars")
+    if calendar is not None and calendar not in calendars.PLACELESS and bars.zone is None:
+        raise ConfigError(f"calendar = {calendar!r}: the zone of {bars.source} is unknown")
     frames = {}
     for symbol, frame in bars.frames.items():
-        closed = None
+        schedule = None
         if calendar is not None:
-            if bars.zone is None:
-                raise ConfigError(f"calendar = {calendar!r}: the zone of {bars.source} is unknown")
             # Weeks and months that are not over yet end after the last bar.
             last = frame.index[-1] + pd.Timedelta(days=35)
-            closed = calendars.closes(calendar, bars.zone, frame.index[0], last)
-        frames[symbol] = resampled(frame, frequency, closed).frame
+            first = frame.index[0] - pd.Timedelta(days=1)
+            schedule = calendars.schedule(calendar, bars.zone, first, last)
+        frames[symbol] = resampled(frame, frequency, schedule).frame
     return replace(bars, frames=frames, frequency=frequency)
 
 
@@ -107,9 +107,7 @@ def _ends(times: pd.DatetimeIndex, frequency: str, daily: bool, weekends: bool) 
         if daily:
             raise ConfigError(f"frequency {frequency!r} is higher than that of the bars")
         return times.ceil(f"{count}{'min' if unit == 'm' else 'h'}")
-    # A bar that ends at midnight belongs to the day that ends there.
-    dates = times if daily else (times - _INSTANT).normalize()
-    last = _last_dates(dates, unit, weekends)
+    last = _last_dates(dates_of(times, daily), unit, weekends)
     return last if daily else last + _DAY
 
 

@@ -7,19 +7,24 @@ line for each value; see `repair`.
 import hashlib
 import io
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from drltrade.atomic import write_many
 from drltrade.data.bars import COLUMNS, Bars
-from drltrade.data.quality.moves import of_moves
+from drltrade.data.files import Published
+from drltrade.data.gate import examined, refuse, warnings_of
+from drltrade.data.layout import Layout
+from drltrade.data.quality import Finding
 from drltrade.data.repair import ACCEPTED, LOG, WHOLE, mended, repairs
-from drltrade.data.series import adjustment_of, finished
+from drltrade.data.series import finished
+from drltrade.data.stated import STATED, Action, lines_of, with_stated
 from drltrade.data.store import About, Store
-from drltrade.errors import DataError, suggestion
+from drltrade.errors import ConfigError, DataError, suggestion
 
 
 def local_store() -> Store:
@@ -74,7 +79,8 @@ class StoredSet:
                 frame, about = self.store.read(self.dataset, self.frequency, symbol)
                 log = repairs(frame, symbol, about.adjustment)
                 known = self._repaired(symbol)[1]
-                log = pd.concat([log, known[known["column"] == ACCEPTED]])
+                kept = (known["column"] == ACCEPTED) | (known["kind"] == STATED)
+                log = pd.concat([log, known[kept]])
                 if len(log):
                     logs[symbol] = log
             self._write_logs(logs)
@@ -84,12 +90,12 @@ class StoredSet:
     def accept(self) -> dict[str, pd.DatetimeIndex]:
         """Call true what the check calls errors, but what cannot be; the bars, by symbol."""
         accepted, logs = {}, {}
-        adjustment = self.about.adjustment
         with self.store.writing(self.dataset, self.frequency):
             for symbol in self.symbols:
-                frame, log, _ = self._repaired(symbol)
-                where = f"{self.name} (symbol {symbol})"
-                wrong = _doubts(symbol, finished(frame, adjustment, where), log)
+                log = self._repaired(symbol)[1]
+                read = self._read((symbol,))
+                known = pd.DatetimeIndex(log.loc[log["column"] == ACCEPTED, "time"])
+                wrong = _errors(read.findings).difference(known)
                 if len(wrong):
                     published, _ = self.store.read(self.dataset, self.frequency, symbol)
                     lines = pd.DataFrame({"time": wrong, "column": ACCEPTED})
@@ -100,9 +106,36 @@ class StoredSet:
         return accepted
 
     def undo(self) -> int:
-        """Take repairs back; how many symbols had any."""
+        """Take repairs, acceptance and stated actions back; how many symbols had any."""
         with self.store.writing(self.dataset, self.frequency):
             return self._forget(self.symbols)
+
+    def state(self, actions: Sequence[Action]) -> dict[str, int]:
+        """State splits and dividends by hand; how many, by symbol.
+
+        Raises:
+            ConfigError: an action names no symbol, and there are several.
+            DataError: there is no such symbol, or it has no bars around the date.
+        """
+        named: dict[str, list[Action]] = {}
+        for each in actions:
+            if each.symbol is None and len(self.symbols) > 1:
+                raise ConfigError(
+                    f"--{each.what} {each.date.date()}={each.amount:g}: of which symbol? "
+                    f"({', '.join(self.symbols[:10])})"
+                )
+            named.setdefault(each.symbol or self.symbols[0], []).append(each)
+        self._check_there(tuple(named))
+        with self.store.writing(self.dataset, self.frequency):
+            logs = {}
+            for symbol, stated in named.items():
+                published, _ = self.store.read(self.dataset, self.frequency, symbol)
+                lines = lines_of(stated, published, f"{self.name} (symbol {symbol})")
+                known = self._repaired(symbol)[1]
+                same = (known["kind"] == STATED) & known["time"].isin(lines["time"])
+                logs[symbol] = pd.concat([known[~same], lines]) if len(known) else lines
+            self._write_logs(logs)
+        return {symbol: len(stated) for symbol, stated in named.items()}
 
     def bars(self, symbols: Sequence[str] | None = None) -> Bars:
         """Checked and adjusted bars, of the named symbols alone where some are named.
@@ -111,43 +144,82 @@ class StoredSet:
             DataError: a series is not there, has a bar that cannot be true, or one that is hardly
                 true and was not accepted; or they differ in zone or adjustment.
         """
+        self._check_there(tuple(symbols or ()))
+        read = self._read(tuple(symbols or self.symbols))
+        accepted = {
+            symbol: pd.DatetimeIndex(log.loc[log["column"] == ACCEPTED, "time"])
+            for symbol, log in read.logs.items()
+        }
+        refuse(read.findings, self.name, self._help(read.findings), accepted)
+        aside = {
+            symbol: pd.DatetimeIndex(log.loc[log["column"] == WHOLE, "time"], name="time")
+            for symbol, log in read.logs.items()
+        }
+        return replace(
+            read.bars, warnings=warnings_of(read.findings),
+            quarantined={symbol: times for symbol, times in aside.items() if len(times)},
+        )  # fmt: skip
+
+    def findings(self, symbols: Sequence[str] | None = None) -> list[Finding]:
+        """What is wrong with the bars as they are loaded, but for what was accepted as true."""
+        read = self._read(tuple(symbols or self.symbols))
+        found = []
+        for each in read.findings:
+            times = each.times
+            if each.symbol is not None:
+                log = read.logs[each.symbol]
+                times = times.difference(
+                    pd.DatetimeIndex(log.loc[log["column"] == ACCEPTED, "time"])
+                )
+            if len(times):
+                found.append(each._replace(times=times))
+        return found
+
+    def _read(self, symbols: tuple[str, ...]) -> "_Read":
+        """Bars of some symbols, finished, with their logs and what is found in them."""
+        abouts = self._abouts(symbols)
+        common = _common(abouts, self.name)
+        published, frames, logs, words = {}, {}, {}, set()
+        told = [about.sha256 for about in abouts]
+        for symbol in symbols:
+            published[symbol], logs[symbol], text = self._repaired(symbol)
+            told.append(text)
+            try:
+                frames[symbol], word = finished(
+                    published[symbol], common.adjustment, f"{self.name} (symbol {symbol})"
+                )
+            except DataError as error:
+                raise DataError(f"{error}; see drltrade data check {self.name}") from None
+            words.add(word)
+        digest = hashlib.sha256("".join(told).encode()).hexdigest()
+        sources = sorted({about.source for about in abouts})
+        source = sources[0] if len(sources) == 1 else f"{len(sources)} sources"
+        bars = Bars(
+            frames={symbol: frame[list(COLUMNS)] for symbol, frame in frames.items()},
+            zone=common.zone, frequency=self.frequency, source=f"{self.name}: {source}",
+            sha256=digest, adjustment="full" if "full" in words else words.pop(),
+        )  # fmt: skip
+        layout = Layout(adjustment=common.adjustment)
+        whole = Published(published, {}, True, common.zone, digest, self.frequency, layout)
+        return _Read(bars, logs, examined(whole, frames))
+
+    def _help(self, findings: Sequence[Finding]) -> str:
+        """What mends errors, for their text."""
+        first = next((each for each in findings if each.severity == "error"), None)
+        offers = [f"drltrade data check {self.name} shows them; --accept calls them true"]
+        if first is not None and first.ratio is not None:
+            day = first.times[0].date()
+            offers.append(f"--split '{first.symbol} {day}={first.ratio:g}' states the split")
+        return ", ".join(offers)
+
+    def _check_there(self, symbols: Sequence[str]) -> None:
         there = self.symbols
-        for symbol in symbols or ():
+        for symbol in symbols:
             if symbol not in there:
                 raise DataError(
                     f"{self.name}: no symbol {symbol!r}{suggestion(symbol, there)} (available: "
                     f"{', '.join(there)})"
                 )
-        wanted = tuple(symbols or there)
-        abouts = self._abouts(wanted)
-        common = _common(abouts, self.name)
-        published, frames, aside = {}, {}, {}
-        told = [about.sha256 for about in abouts]
-        for symbol in wanted:
-            published[symbol], log, text = self._repaired(symbol)
-            told.append(text)
-            try:
-                frames[symbol] = finished(
-                    published[symbol], common.adjustment, f"{self.name} (symbol {symbol})"
-                )
-            except DataError as error:
-                raise DataError(f"{error}; see drltrade data check {self.name}") from None
-            wrong = _doubts(symbol, frames[symbol], log)
-            if len(wrong):
-                raise DataError(
-                    f"{self.name} (symbol {symbol}), {wrong[0]}: a price that is hardly true; see "
-                    f"drltrade data check {self.name}, then --repair it, or --accept it as true"
-                )
-            aside[symbol] = pd.DatetimeIndex(log.loc[log["column"] == WHOLE, "time"], name="time")
-        sources = sorted({about.source for about in abouts})
-        source = sources[0] if len(sources) == 1 else f"{len(sources)} sources"
-        return Bars(
-            frames={symbol: frame[list(COLUMNS)] for symbol, frame in frames.items()},
-            zone=common.zone, frequency=self.frequency, source=f"{self.name}: {source}",
-            sha256=hashlib.sha256("".join(told).encode()).hexdigest(),
-            adjustment=adjustment_of(published, common.adjustment),
-            quarantined={symbol: times for symbol, times in aside.items() if len(times)},
-        )  # fmt: skip
 
     def _log(self, symbol: str) -> Path:
         return self.store.repairs(self.dataset, self.frequency, symbol)
@@ -168,7 +240,9 @@ class StoredSet:
             log = log.assign(**numbers)[list(LOG)]
         except (ValueError, KeyError) as error:
             raise DataError(f"{path}: is no log of repairs ({error})") from None
-        return mended(frame, log, f"{self.name} (symbol {symbol})"), log, text
+        where = f"{self.name} (symbol {symbol})"
+        repaired = mended(frame, log[log["kind"] != STATED], where)
+        return with_stated(repaired, log, where), log, text
 
     def _write_logs(self, logs: Mapping[str, pd.DataFrame]) -> None:
         if logs:
@@ -187,11 +261,18 @@ class StoredSet:
         return [self.store.sidecar(self.dataset, self.frequency, each).about for each in symbols]
 
 
-def _doubts(symbol: str, frame: pd.DataFrame, log: pd.DataFrame) -> pd.DatetimeIndex:
-    """Bars of a finished series with moves that are errors, and are not accepted in its log."""
-    found = [each.times for each in of_moves(symbol, frame, None) if each.severity == "error"]
-    times = pd.DatetimeIndex(sorted(set().union(*found)))
-    return times.difference(pd.DatetimeIndex(log.loc[log["column"] == ACCEPTED, "time"]))
+class _Read(NamedTuple):
+    """Series as they are loaded."""
+
+    bars: Bars
+    logs: dict[str, pd.DataFrame]
+    findings: list[Finding]
+
+
+def _errors(findings: Sequence[Finding]) -> pd.DatetimeIndex:
+    """Bars at which a finding is an error."""
+    wrong = [each.times for each in findings if each.severity == "error"]
+    return pd.DatetimeIndex(sorted(set().union(*wrong)))
 
 
 def _common(abouts: Sequence[About], where: str) -> About:

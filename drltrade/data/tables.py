@@ -1,215 +1,298 @@
-"""The table in a price file: its bytes read, its columns found, its numbers parsed."""
+"""The table in a price file: its bytes read, its header found, its values typed."""
 
+import csv
 import gzip
 import io
+import zipfile
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from drltrade.data.bars import COLUMNS, PRICES
+from drltrade.data.bars import PRICES
+from drltrade.data.columns import SYMBOL_COLUMNS, lower
 from drltrade.data.layout import Layout
 from drltrade.errors import DataError
 
-TIME_COLUMNS = ("date", "datetime", "time", "timestamp")
-FRED_TIME = "observation_date"
-"""As the Federal Reserve Bank of St. Louis writes it, in files of series alone."""
-OTHER_COLUMNS = {
-    "symbol": ("symbol", "ticker"),
-    "adjusted close": ("adj close", "adj_close", "adjclose", "adjusted close"),
-    "dividend": ("dividend", "dividends", "ex-dividend", "ex_dividend"),
-    "capital gain": ("capital gain", "capital gains", "capital_gains"),
-    "split": ("split", "splits", "stock splits", "stock_splits", "split ratio", "split_ratio"),
-}
-"""What columns that need not be there are called in files, by our name."""
-SUFFIXES = (".csv", ".csv.gz", ".parquet")
+SUFFIXES = (".csv", ".csv.gz", ".txt", ".zip", ".parquet")
 SEPARATORS = (",", ";", "\t", "|")
 BANNER = 50
 """Lines above the header that are looked through for it."""
+HEAD = 4
+"""Lines by which the shape of a file is recognised."""
+NULLS = ("", "null", "NULL", "None", "NaN", "nan", "N/A", "n/a", "#N/A")
+"""What stands for a value that is not there."""
 
 _UNREADABLE = (
     OSError,  # BadGzipFile is one, and so are pyarrow's I/O errors
     EOFError,
     UnicodeDecodeError,
-    ValueError,  # pandas' ParserError and EmptyDataError, and pyarrow's ArrowInvalid
+    ValueError,  # pandas' errors, and pyarrow's ArrowInvalid
+    zipfile.BadZipFile,
     zlib.error,
 )
 
 
-def read_table(
-    path: Path, content: bytes, layout: Layout,
-    is_header: Callable[[set[str]], bool] | None = None,
-) -> tuple[pd.DataFrame, NDArray[np.int64]]:  # fmt: skip
-    """The whole file, every value of a CSV as text, and each row's number in the file.
+class Table(NamedTuple):
+    """A file's values, numbers, times and text told apart, and where they stand."""
 
-    The header is the first line whose cells, in lower case, `is_header` (default: all four prices).
-    """
+    values: pd.DataFrame
+    """[T] columns in the order of the file, called by their places."""
+    names: tuple[object, ...]
+    """What the file calls them."""
+    rows: NDArray[np.int64]
+    """[T] the number of each row in the file."""
+
+
+class Shape(NamedTuple):
+    """How the text of a table is written."""
+
+    above: int
+    """Lines before the first row."""
+    names: tuple[str, ...]
+    separator: str
+    decimal: str = "."
+
+
+def kind_of(path: Path) -> str:
+    """The suffix of a price file. Raises DataError where it is none that can be read."""
     name = path.name.lower()
-    if not name.endswith(SUFFIXES):
-        raise DataError(f"{path}: unknown kind of file; use one of {', '.join(SUFFIXES)}")
+    for suffix in sorted(SUFFIXES, key=len, reverse=True):
+        if name.endswith(suffix):
+            return suffix
+    raise DataError(f"{path}: unknown kind of file; use one of {', '.join(SUFFIXES)}")
+
+
+def stem_of(path: Path) -> str:
+    """What a file is called, without its suffix."""
+    return path.name[: -len(kind_of(path))]
+
+
+def read_parquet(path: Path, content: bytes) -> pd.DataFrame:
+    """The frame that a parquet file holds, its index as it is.
+
+    Raises:
+        DataError: it cannot be read.
+    """
     try:
-        if name.endswith(".parquet"):
-            table = pd.read_parquet(io.BytesIO(content))
-            return _index_as_column(table), np.arange(1, len(table) + 1)
-        text = (gzip.decompress(content) if name.endswith(".gz") else content).decode("utf-8-sig")
-        above, separator = _header(text, layout, is_header)
-        # The header is read as a row, for pandas would rename a column that is there twice.
-        table = pd.read_csv(
-            io.StringIO(text),
-            header=None,
-            sep=separator,
-            skiprows=above,
-            dtype=str,
-            keep_default_na=False,
-            skip_blank_lines=False,
-            skipinitialspace=True,
-        )
+        return pd.read_parquet(io.BytesIO(content))
     except _UNREADABLE as error:
         raise DataError(f"{path}: cannot be read: {error}") from None
-    lines = np.flatnonzero((table.fillna("") != "").any(axis=1).to_numpy())
-    if len(lines) == 0:
-        raise DataError(f"{path}: no header and no rows")
-    table = table.iloc[lines].set_axis(table.iloc[lines[0]].to_list(), axis=1)
-    return table.iloc[1:].reset_index(drop=True), lines[1:] + above + 1
 
 
-def _header(
-    text: str, layout: Layout, is_header: Callable[[set[str]], bool] | None
-) -> tuple[int, str]:
-    """How many lines stand above the header, and what separates values."""
-    needed = {layout.columns.get(name, name).lower() for name in PRICES}
-    is_header = is_header or needed.issubset
-    separators = (layout.separator,) if layout.separator else SEPARATORS
-    for number, line in enumerate(io.StringIO(text)):
-        if number == BANNER:
-            break
-        for separator in separators:
-            if is_header({cell.strip(' "\r\n').lower() for cell in line.split(separator)}):
-                return number, separator
-    return 0, separators[0]
-
-
-def _index_as_column(table: pd.DataFrame) -> pd.DataFrame:
-    """Make columns of a time (and symbol) that a parquet file keeps in its index."""
-    if isinstance(table.index, pd.DatetimeIndex) and table.index.name is None:
-        table.index.name = "time"
-    named = [name for name in table.index.names if name is not None]
-    return table.reset_index() if named else table
-
-
-def find_columns(table: pd.DataFrame, layout: Layout, where: str) -> dict[str, Any]:
-    """What each of our columns is called in the file, by our name for it.
-
-    Keys: "time", perhaps "time of day", open, high, low, close, volume, and those of
-    `OTHER_COLUMNS` that are there.
+def read_text(path: Path, content: bytes) -> str:
+    """The text of a file: plain, gzipped, or alone in a zip; UTF-8 or, where it says so, UTF-16.
 
     Raises:
-        DataError: a column is missing or there twice; says which are there and which are needed.
+        DataError: it cannot be read, or a zip holds several files.
     """
-    names = named(table, where)
-    stated = {ours: theirs.strip().lower() for ours, theirs in layout.columns.items()}
-    found = {ours: names[theirs] for ours, theirs in stated.items() if theirs in names}
-    missing = [f"{theirs} (for {ours})" for ours, theirs in stated.items() if theirs not in names]
-    missing += [name for name in COLUMNS if name not in names and name not in stated]
-    found |= {name: names[name] for name in COLUMNS if name in names and name not in stated}
-    for ours, theirs_of in OTHER_COLUMNS.items():
-        present = [name for name in theirs_of if name in names]
-        if ours in stated:
-            continue
-        if len(present) > 1:
-            raise DataError(f"{where}: {ours} is there twice: columns {', '.join(present)}")
-        if present:
-            found[ours] = names[present[0]]
-    if "time" not in stated:
-        _find_time(names, found, missing, where)
-    if missing:
-        present_text = ", ".join(repr(str(name)) for name in table.columns)
-        comma = "; is a comma the separator?" if len(table.columns) == 1 else ""
-        raise DataError(
-            f"{where}: missing column {', '.join(missing)} (found: {present_text}{comma}); needed "
-            f"are a time, {', '.join(COLUMNS)}"
-        )
-    if table.empty:
-        raise DataError(f"{where}: no rows below the header")
-    return found
+    try:
+        if kind_of(path) == ".csv.gz":
+            content = gzip.decompress(content)
+        elif kind_of(path) == ".zip":
+            content = _only_member(path, content)
+        utf16 = content[:2] in (b"\xff\xfe", b"\xfe\xff")
+        return content.decode("utf-16" if utf16 else "utf-8-sig")
+    except _UNREADABLE as error:
+        raise DataError(f"{path}: cannot be read: {error}") from None
 
 
-def named(table: pd.DataFrame, where: str) -> dict[str, Any]:
-    """Columns by their names in lower case. Raises DataError where two have the same."""
-    names: dict[str, Any] = {}
-    for column in table.columns:
-        name = str(column).strip().lower()
-        if name in names:
+def _only_member(path: Path, content: bytes) -> bytes:
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        members = [each for each in archive.infolist() if not each.is_dir()]
+        if len(members) != 1:
+            listed = ", ".join(each.filename for each in members[:5]) or "nothing"
             raise DataError(
-                f"{where}: two columns are called {name!r}: {names[name]!r} and {column!r}"
+                f"{path}: holds {listed}; one file is expected: unpack it into a folder"
             )
-        names[name] = column
-    return names
+        return archive.read(members[0])
 
 
-def find_time(names: Mapping[str, Any], layout: Layout, where: str) -> Any:
-    """What the time column is called in a file of which only the time is known.
+def first_lines(text: str) -> list[str]:
+    """At most `BANNER` lines, without a copy of the rest."""
+    lines: list[str] = []
+    place = 0
+    while len(lines) < BANNER and place < len(text):
+        end = text.find("\n", place) + 1 or len(text)
+        lines.append(text[place:end])
+        place = end
+    return lines
+
+
+def head_of(text: str, separator: str) -> list[list[str]]:
+    """The cells of a text's first lines that are not blank, at most `HEAD`."""
+    lines: list[list[str]] = []
+    for line in first_lines(text):
+        cells = [cell.strip() for cell in next(csv.reader([line], delimiter=separator), [])]
+        if any(cells):
+            lines.append(cells)
+        if len(lines) == HEAD:
+            break
+    return lines
+
+
+def find_header(
+    text: str, layout: Layout, is_header: Callable[[set[str]], bool] | None = None
+) -> Shape | None:
+    """Where the header of a table stands, and what separates its cells; None: there is none.
+
+    It is the first line whose cells, in lower case, `is_header` (default: all four prices).
+    """
+    needed = {lower(layout.columns.get(name, name)) for name in PRICES}
+    fits = is_header or (lambda cells: needed <= cells | _closes(cells))
+    separators = (layout.separator,) if layout.separator else SEPARATORS
+    for number, line in enumerate(first_lines(text)):
+        for separator in separators:
+            cells = next(csv.reader([line], delimiter=separator), [])
+            if fits({lower(cell) for cell in cells}):
+                return Shape(number + 1, _stripped(cells), separator, layout.decimal)
+    return None
+
+
+def _closes(cells: set[str]) -> set[str]:
+    return {"close"} if "close/last" in cells else set()
+
+
+def _stripped(cells: Sequence[str]) -> tuple[str, ...]:
+    return tuple(cell.strip() for cell in cells)
+
+
+def first_line(text: str, layout: Layout) -> Shape:
+    """The first line as a header, whatever it says, for errors about what is missing.
+
+    Raises:
+        DataError: there is none.
+    """
+    separator = layout.separator or SEPARATORS[0]
+    for number, line in enumerate(first_lines(text)):
+        cells = next(csv.reader([line], delimiter=separator), [])
+        if any(cell.strip() for cell in cells):
+            return Shape(number + 1, _stripped(cells), separator, layout.decimal)
+    raise DataError("no header and no rows")
+
+
+def read_rows(text: str, shape: Shape, where: str, as_text: Sequence[int] = ()) -> Table:
+    """The rows of a text below its header, typed column by column.
+
+    A column whose values are all numbers, or all times as ISO 8601 writes them, is read as such;
+    any other as text, exactly as it stands.
 
     Args:
-        names: lower-case name -> name in the file.
+        text: of the whole file.
+        shape: where its rows begin.
+        where: the file, for errors.
+        as_text: places of columns that are text whatever they look like, besides symbols.
 
     Raises:
-        DataError: there is none, or several.
+        DataError: a row has more or fewer values than the header, or there is none.
     """
-    stated = layout.columns.get("time", "").strip().lower()
-    times = [stated] if stated in names else [name for name in TIME_COLUMNS if name in names]
-    if FRED_TIME in names and not times:
-        times = [FRED_TIME]
-    if len(times) != 1:
-        raise DataError(
-            f"{where}: {len(times)} time columns ({', '.join(times) or ', '.join(names)}); one "
-            f"of {', '.join(TIME_COLUMNS)} is needed, or layout.columns says which"
-        )
-    return names[times[0]]
+    import pyarrow
+
+    width = len(shape.names)
+    places = [str(place) for place in range(width)]
+    texts = {
+        str(place): pyarrow.string()
+        for place, name in enumerate(shape.names)
+        if lower(name) in SYMBOL_COLUMNS or place in as_text
+    }
+    torn: list[tuple[int, str]] = []
+
+    def refuse(row: object) -> str:
+        torn.append((row.actual_columns, row.text))  # type: ignore[attr-defined]
+        return "error"
+
+    body = _body(text, shape.above).encode()
+    table = None
+    for types in (texts, dict.fromkeys(places, pyarrow.string())):
+        try:
+            table = _parsed(body, shape, types, refuse)
+            zoned = [each.name for each in table.schema if getattr(each.type, "tz", None)]
+            if zoned:  # in UTC alone; what the clock showed there tells of dates
+                types = texts | dict.fromkeys(zoned, pyarrow.string())
+                table = _parsed(body, shape, types, refuse)
+            break
+        except pyarrow.ArrowInvalid as error:
+            if torn:
+                count, row = torn[0]
+                number = _number_of(text, row)
+                raise DataError(
+                    f"{where}, row {number}: cannot be read: {count} values, and the header has "
+                    f"{width}: {row[:80]!r}"
+                ) from None
+            if "Empty CSV" in str(error):
+                raise DataError(f"{where}: no rows below the header") from None
+            if types is not texts:
+                raise DataError(f"{where}: cannot be read: {error}") from None
+    assert table is not None
+    values = table.to_pandas(types_mapper=_as_text, date_as_object=False)
+    rows = _row_numbers(body, len(values)) + shape.above
+    empty = _all_empty(values)
+    if empty.any():
+        values, rows = values[~empty].reset_index(drop=True), rows[~empty]
+    if values.empty:
+        raise DataError(f"{where}: no rows below the header")
+    return Table(values.set_axis(range(width), axis=1), shape.names, rows)
 
 
-def _find_time(
-    names: dict[str, Any], found: dict[str, Any], missing: list[str], where: str
-) -> None:
-    times = [name for name in TIME_COLUMNS if name in names]
-    if times == ["date", "time"]:
-        found["time of day"] = names["time"]
-    elif len(times) > 1:
-        raise DataError(f"{where}: several time columns ({', '.join(times)}); keep one")
-    if times:
-        found["time"] = names[times[0]]
-    else:
-        missing.insert(0, "a time (" + ", ".join(TIME_COLUMNS) + ")")
+def _parsed(body: bytes, shape: Shape, types: Any, refuse: Callable[[object], str]) -> Any:
+    import pyarrow
+    from pyarrow import csv as arrow
+
+    return arrow.read_csv(
+        pyarrow.BufferReader(body),
+        arrow.ReadOptions(column_names=[str(place) for place in range(len(shape.names))]),
+        arrow.ParseOptions(delimiter=shape.separator, invalid_row_handler=refuse),
+        arrow.ConvertOptions(
+            column_types=types, null_values=list(NULLS), strings_can_be_null=False,
+            decimal_point=shape.decimal,
+        ),
+    )  # fmt: skip
 
 
-def numbers(
-    values: pd.Series, column: str, layout: Layout, rows: NDArray[np.int64], where: str
-) -> NDArray[np.float64]:
-    """A column as float64 [T]: empty text is NaN, other text that is no number a DataError."""
-    if pd.api.types.is_numeric_dtype(values.dtype):
-        return values.to_numpy(dtype=np.float64, na_value=np.nan)
-    shown = values.astype(object).where(values.notna(), "").astype(str).str.strip()
-    text = shown
-    if layout.thousands is not None:
-        # Whole groups of three alone: 1.5 is not 15, whatever a point is said to separate.
-        grouped = rf"^[+-]?\d{{1,3}}(\{layout.thousands}\d{{3}})+(?:\{layout.decimal}\d*)?$"
-        groups = text.str.match(grouped)
-        text = text.where(~groups, text.str.replace(layout.thousands, "", regex=False))
-    if layout.decimal == ",":
-        text = text.str.translate({ord(","): ".", ord("."): "point"})
-    parsed = pd.to_numeric(text, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
-    wrong = np.isnan(parsed) & ~text.str.lower().isin(["", "nan"]).to_numpy()
-    if wrong.any():
-        i = int(np.argmax(wrong))
-        comma = ""
-        if "," in shown.iloc[i]:
-            comma = "; say what the comma separates (thousands, or decimal)"
-        raise DataError(
-            f"{where}, row {rows[i]}, column {column}: {shown.iloc[i]!r} is not a number{comma}"
-        )
-    # Read again by numpy: older pandas is off by one in the last place now and then.
-    return text.where(text != "", "nan").to_numpy(dtype=np.str_).astype(np.float64)
+def _as_text(kind: object) -> object:
+    import pyarrow
+
+    return pd.ArrowDtype(pyarrow.string()) if kind == pyarrow.string() else None
+
+
+def _body(text: str, above: int) -> str:
+    """A text without its first lines."""
+    place = 0
+    for _ in range(above):
+        place = text.find("\n", place) + 1
+        if place == 0:
+            return ""
+    return text[place:]
+
+
+def _number_of(text: str, row: str) -> int:
+    """The number of the line that a row begins on."""
+    return text.count("\n", 0, max(text.find(row), 0)) + 1
+
+
+def _row_numbers(body: bytes, count: int) -> NDArray[np.int64]:
+    """[T] of the rows that are not blank, the first line being 1."""
+    lines = body.count(b"\n") + (not body.endswith(b"\n"))
+    if lines == count:
+        return np.arange(1, count + 1)
+    filled = [number for number, line in enumerate(body.split(b"\n"), 1) if line.strip()]
+    if len(filled) == count:
+        return np.array(filled, dtype=np.int64)
+    return np.arange(1, count + 1)  # a value runs over several lines
+
+
+def _all_empty(values: pd.DataFrame) -> NDArray[np.bool_]:
+    """[T] rows of separators alone."""
+    empty = np.ones(len(values), np.bool_)
+    for name in values.columns:
+        if not empty.any():
+            break
+        column = values[name]
+        empty &= (column.isna() | (column.astype(object) == "")).to_numpy() if (
+            isinstance(column.dtype, pd.ArrowDtype)
+        ) else column.isna().to_numpy()  # fmt: skip
+    return empty

@@ -1,138 +1,117 @@
 """Times as files write them, turned into the naive labels of bars. Nothing is guessed."""
 
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from drltrade.data.epochs import are_dates, since_1970
 from drltrade.data.layout import Layout
+from drltrade.data.written_times import OFFSET, parse_text
 from drltrade.errors import DataError
 
-_SLASHED = r"^(\d{1,2})[/.](\d{1,2})[/.](\d{4})(.*)$"
-_OFFSET = r"\d{2}:\d{2}.*?\s*(Z|[+-]\d{2}(?::?\d{2})?)$"
-_HALF_DAY = r"^(\d{4}-\d{2}-\d{2}) (\d{1,2})-(AM|PM)$"
-_ALLOWED = "YYYY-MM-DD or YYYY-MM-DD HH:MM[:SS], perhaps with an offset such as +00:00"
+
+class Times(NamedTuple):
+    """The time column of a file."""
+
+    labels: pd.DatetimeIndex
+    """[T] naive, on the clock of the zone, in microseconds."""
+    utc: pd.DatetimeIndex | None
+    """[T] the same moments in UTC, where the file or the zone tells; of dates alone, None."""
+    zone: str | None
+    note: str
+    """What is to be said of how they were read; empty: nothing."""
 
 
 def parse_times(
-    values: pd.Series, layout: Layout, rows: NDArray[np.int64], where: str
-) -> tuple[pd.DatetimeIndex, str | None]:
+    values: pd.Series, layout: Layout, rows: NDArray[np.int64], where: str,
+    of_day: pd.Series | None = None,
+) -> Times:  # fmt: skip
     """Read the time column of a file.
 
-    ISO 8601 is read as it stands, and so is 2019-10-17 09-AM. Dates with slashes or points
-    (1/31/1999, 31.01.1999), alone or among others, are read when the layout says which part is the
-    day, or the column itself proves it by one that is above 12. Numbers are read as times since
-    1970 in UTC when the layout gives their unit. Times with an offset are converted to the zone, by
-    default to UTC; but where every time is a midnight, as of daily bars with the offset of their
-    exchange, the date is the session's and stays as it is.
+    ISO 8601 is read as it stands; `written_times` says what else is. Numbers are read as times
+    since 1970 in UTC, in the unit that their size proves, or as dates such as 20150102. Times with
+    an offset are converted to the zone, by default to UTC; but where every time is a midnight, as
+    of daily bars with the offset of their exchange, the date is the session's and stays as it is.
 
     Args:
-        values: the column [T]: text, dates, or times with or without a zone.
-        layout: what the file does not say itself: zone, date_order, time_unit.
+        values: the column [T]: numbers, text, dates, or times with or without a zone.
+        layout: what the file does not say itself: zone, date_order, time_unit, date_format.
         rows: the number of each row in the file [T], for errors.
         where: the file, for errors.
-
-    Returns:
-        Naive labels [T] in microseconds, and the zone that they are in.
+        of_day: a column with the time of day, if that stands apart.
 
     Raises:
         DataError: names row and value of the first time that cannot be read, or is ambiguous.
     """
-    zone = layout.zone
-    if layout.time_unit is not None:
-        wall, utc = _since_1970(values, layout.time_unit, rows, where)
+    zone, note = layout.zone, ""
+    utc: pd.Series | None = None
+    missing = values.isna()
+    if missing.any():
+        raise DataError(f"{where}, row {rows[int(np.argmax(missing.to_numpy()))]}: time is missing")
+    if of_day is not None:
+        values = _together(values, of_day)
+    counts = None if layout.date_format is not None else _numbers(values, layout)
+    if counts is not None:
+        epochs = since_1970(counts, values, layout, rows, where)
+        moments, note = pd.Series(epochs.times), epochs.note
+        wall, utc = moments.dt.tz_localize(None), moments
     elif isinstance(values.dtype, pd.DatetimeTZDtype):
         wall, utc = values.dt.tz_localize(None), values.dt.tz_convert("UTC")
     elif pd.api.types.is_datetime64_any_dtype(values.dtype):
-        wall, utc = values, None
+        wall = values
     else:
-        wall, utc = _parse_text(values.astype(str).str.strip(), layout, rows, where)
-    missing = wall.isna().to_numpy()
+        wall, utc = parse_text(_text(values), layout, rows, where)
+    missing = wall.isna()
     if missing.any():
-        raise DataError(f"{where}, row {rows[int(np.argmax(missing))]}: time is missing")
-    if utc is not None and (wall != wall.dt.normalize()).any():
-        zone = zone or "UTC"
-        wall = utc.dt.tz_convert(ZoneInfo(zone)).dt.tz_localize(None)
-    return pd.DatetimeIndex(wall).as_unit("us"), zone
+        raise DataError(f"{where}, row {rows[int(np.argmax(missing.to_numpy()))]}: time is missing")
+    labels = pd.DatetimeIndex(wall).as_unit("us")
+    if utc is None or labels.is_normalized:
+        return Times(labels, None, zone, note)
+    zone = zone or "UTC"
+    moments_utc = pd.DatetimeIndex(utc).as_unit("us")
+    labels = moments_utc.tz_convert(ZoneInfo(zone)).tz_localize(None)
+    return Times(labels, moments_utc, zone, note)
 
 
-def _since_1970(
-    values: pd.Series, unit: str, rows: NDArray[np.int64], where: str
-) -> tuple[pd.Series, pd.Series]:
-    """Numbers as times, on the clock of UTC and in UTC."""
-    counts = pd.to_numeric(values, errors="coerce")
-    times = pd.to_datetime(counts, unit=unit, errors="coerce", utc=True)  # type: ignore[call-overload]
-    wrong = times.isna().to_numpy() | (times.dt.year.to_numpy() < 1971)
-    if wrong.any():
-        i = int(np.argmax(wrong))
-        raise DataError(
-            f"{where}, row {rows[i]}: time {values.iloc[i]!r} is no time after 1970 in {unit} "
-            "(time_unit)"
-        )
-    return times.dt.tz_localize(None), times
+def _numbers(values: pd.Series, layout: Layout) -> NDArray[np.float64] | None:
+    """[T] counts since 1970; None where the values are none."""
+    if not pd.api.types.is_numeric_dtype(values.dtype):
+        if layout.time_unit is None:
+            return None
+        read = pd.to_numeric(values.astype(object), errors="coerce")
+        return np.asarray(read, np.float64)
+    counts: NDArray[np.float64] = values.to_numpy(np.float64)
+    if layout.time_unit is None and are_dates(counts):
+        return None
+    if values.dtype == np.int64:
+        return counts if np.abs(counts).max() < 2**53 else values.to_numpy().astype(np.longdouble)
+    return counts
 
 
-def _parse_text(
-    text: pd.Series, layout: Layout, rows: NDArray[np.int64], where: str
-) -> tuple[pd.Series, pd.Series | None]:
-    """Times on the clock of the file, and in UTC where they carry offsets."""
-    shown = text
-    parts = text.str.extract(_SLASHED)
-    slashed = parts[0].notna()
-    if slashed.any():
-        text = text.mask(slashed, _slashed_as_iso(parts[slashed], text, layout, where))
-    halved = text.str.extract(_HALF_DAY)
-    if halved[0].notna().any():
-        hour = pd.to_numeric(halved[1]) % 12 + 12 * (halved[2] == "PM")
-        clock = hour.map("{:02.0f}:00".format, na_action="ignore")
-        text = text.mask(halved[0].notna(), halved[0] + " " + clock)
-    offset = text.str.extract(_OFFSET)[0]
-    offsets = offset.notna()
-    if offsets.any() and not offsets.all():
-        i = int(np.argmax((offsets != offsets.iloc[0]).to_numpy()))
-        raise DataError(
-            f"{where}, rows {rows[0]} and {rows[i]}: {shown.iloc[0]!r} and {shown.iloc[i]!r}: "
-            "either every time has an offset from UTC or none"
-        )
-    wall_text = text.str.replace(r"\s*(Z|[+-]\d{2}(?::?\d{2})?)$", "", regex=True)
-    wall = _iso(wall_text if offsets.any() else text, shown, rows, where)
-    if not offsets.any():
-        return wall, None
-    return wall, pd.to_datetime(text, format="ISO8601", utc=True)
+def _text(values: pd.Series) -> pd.Series:
+    if pd.api.types.is_numeric_dtype(values.dtype):  # dates such as 20150102
+        return values.astype(np.int64).astype(str)
+    return values.astype(object).astype(str).str.strip()
 
 
-def _iso(text: pd.Series, shown: pd.Series, rows: NDArray[np.int64], where: str) -> pd.Series:
-    # A full date: "2020" alone, a Unix time and words like "now" are not one.
-    dated = text.str.match(r"^(\d{4}-\d{2}-\d{2}|\d{8})([T ].*)?$")
-    times = pd.to_datetime(text.where(dated), format="ISO8601", errors="coerce")
-    wrong = times.isna().to_numpy()
-    if wrong.any():
-        i = int(np.argmax(wrong))
-        raise DataError(
-            f"{where}, row {rows[i]}: time {shown.iloc[i]!r} cannot be read; write {_ALLOWED}"
-        )
-    return times
+def _together(dates: pd.Series, of_day: pd.Series) -> pd.Series:
+    """Dates and times of day in one column: added where both are typed, else as text."""
+    if pd.api.types.is_datetime64_any_dtype(dates.dtype) and of_day.dtype == object:
+        elapsed = pd.to_timedelta(of_day.astype(str), errors="coerce")
+        if elapsed.notna().all():
+            return dates + elapsed
+    if pd.api.types.is_datetime64_any_dtype(dates.dtype):
+        dates = dates.dt.strftime("%Y-%m-%d")
+    clock = of_day.astype(object).astype(str)
+    if pd.api.types.is_numeric_dtype(of_day.dtype):  # 93000, or 930
+        width = 6 if float(of_day.max()) > 2400 else 4
+        clock = of_day.astype(np.int64).astype(str).str.zfill(width)
+    return _text(dates) + " " + clock
 
 
-def _slashed_as_iso(parts: pd.DataFrame, text: pd.Series, layout: Layout, where: str) -> pd.Series:
-    first, second = parts[0].astype(int), parts[1].astype(int)
-    day_first, month_first = bool((first > 12).any()), bool((second > 12).any())
-    example = text[parts.index[0]]
-    if layout.date_order is not None:
-        wrong = {"day": month_first, "month": day_first}[layout.date_order]
-        day_first = layout.date_order == "day"
-        if wrong:
-            other = text[parts.index[int(np.argmax((second if day_first else first) > 12))]]
-            raise DataError(
-                f"{where}: time {other!r} does not begin with the {layout.date_order} (date_order)"
-            )
-    elif day_first == month_first:
-        why = "both parts exceed 12" if day_first else "no part exceeds 12"
-        raise DataError(
-            f"{where}: times such as {example!r} do not tell the day from the month ({why}); "
-            f"say which comes first (date_order = day or month), or write {_ALLOWED}"
-        )
-    month, day = (second, first) if day_first else (first, second)
-    two = "{:02d}".format
-    return parts[2] + "-" + month.map(two) + "-" + day.map(two) + parts[3]
+def has_offsets(values: pd.Series) -> bool:
+    """Whether the first of some written times carries an offset from UTC."""
+    return len(values) > 0 and bool(pd.Series([str(values.iloc[0])]).str.contains(OFFSET).iloc[0])

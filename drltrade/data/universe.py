@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from drltrade.data.labels import dates_of
 from drltrade.errors import DataError
 
 NAMES = {
@@ -46,7 +47,7 @@ class Spell(NamedTuple):
 
     def holds(self, times: pd.DatetimeIndex) -> NDArray[np.bool_]:
         """[T] whether the day of each naive label is in it."""
-        days = times.normalize()
+        days = dates_of(times)
         inside = np.asarray(days >= self.start)
         if self.end is not None:
             inside &= np.asarray(days < self.end)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from drltrade.data.bars import COLUMNS, Bars, check_frame
 from drltrade.data.catalog import load_bars
+from drltrade.data.labels import within
 from drltrade.data.resample import resampled_bars
 from drltrade.data.universe import read_universe
 from drltrade.envs.augmentation import augmented_frames
@@ -76,7 +77,7 @@ def historical_market(
     start, end = (str(day) for day in config.periods.train)
     learned = {} if preparation is None else preparation.learned
     if preparation is None:
-        train = {symbol: frames[symbol].loc[start:end] for symbol in teachers}  # both days belong
+        train = {symbol: within(frames[symbol], start, end) for symbol in teachers}
         after = pd.Timestamp(end) + pd.Timedelta(days=1)
         learned = learn_features(train, config.features, context, after)
     context = replace(context, learned=learned)
@@ -135,7 +136,7 @@ def _fitted(
 ) -> Preparation:
     """What the train period's rows of all `tables` teach."""
     start, end = config.periods.train
-    parts = {name: table.loc[str(start) : str(end)] for name, table in tables.items()}
+    parts = {name: within(table, start, end) for name, table in tables.items()}
     if sum(map(len, parts.values())) < 2:
         names, table = ", ".join(tables), next(iter(tables.values()))
         raise ConfigError(
@@ -177,7 +178,7 @@ def _augmented(
     made = []
     for number, group in enumerate(groups):
         market = real[0] if portfolio else real[list(tables).index(group[0])]
-        train = {symbol: frames[symbol].loc[str(dates[0]) : str(dates[1])] for symbol in group}
+        train = {symbol: within(frames[symbol], *dates) for symbol in group}
         warm_up = max(len(frames[symbol]) - len(tables[symbol]) for symbol in group)
         paths = augmented_frames(
             config.augment, train, periods_per_year=bars.periods_per_year,

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from drltrade.data.labels import dates_of
 from drltrade.errors import ConfigError
 from drltrade.market.terms import Fill
 
@@ -210,10 +211,9 @@ class Market:
         """
         span = self.spans[instrument] if self.spans else range(len(self))
         name = self.instruments[instrument] if self.instruments else self.name
-        times = self.times[span[0] : span[-1] + 1]
-        first = max(int(times.searchsorted(pd.Timestamp(str(start)))), history)
-        upper = pd.Timestamp(str(end)) + pd.Timedelta(days=1)
-        last = int(times.searchsorted(upper))
+        times = dates_of(self.times)[span[0] : span[-1] + 1]
+        first = max(int(times.searchsorted(pd.Timestamp(str(start)), "left")), history)
+        last = int(times.searchsorted(pd.Timestamp(str(end)), "right"))
         if last - first < 2:
             raise ConfigError(
                 f"the period {start} .. {end} holds {max(last - first, 0)} usable bars of "

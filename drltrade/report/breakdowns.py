@@ -7,6 +7,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from drltrade.backtest.ledger import Floats, Ledger
+from drltrade.data.labels import dates_of
 from drltrade.evaluation.metrics import annual_turnover
 from drltrade.report.style import FAINT, INK, MONTHS, PART_COLOURS, label, laid_out
 from drltrade.report.summary import Entry, cost_paid, cost_parts
@@ -157,7 +158,8 @@ def monthly_returns(ledger: Ledger) -> tuple[list[int], Floats]:
 
     A month runs from the last close of the month before; the first starts at the first row.
     """
-    year, month = ledger.times.year.to_numpy(), ledger.times.month.to_numpy()
+    dates = dates_of(ledger.times)
+    year, month = dates.year.to_numpy(), dates.month.to_numpy()
     last = np.flatnonzero(np.append(np.diff(year * 12 + month) != 0, True))
     growth = ledger.equity[last] / np.append(ledger.equity[0], ledger.equity[last[:-1]])
     if last[0] == 0:

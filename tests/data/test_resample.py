@@ -53,9 +53,9 @@ def test_days_are_complete_at_the_close_of_the_exchange():
     # 2023-11-24, after Thanksgiving, closed at 13:00; what trades later is the next session's.
     days = [minutes(f"2023-11-{day} 10:00", 9, 60) for day in (22, 24, 27)]
     frame = numbered(days[0].append(days[1:]))
-    closed = calendars.closes("XNYS", ZONE, frame.index[0], pd.Timestamp("2023-12-29"))
-    assert "2023-11-24 13:00:00" in closed.astype(str)
-    found = resampled(frame, "1d", closed)
+    schedule = calendars.schedule("XNYS", ZONE, frame.index[0], pd.Timestamp("2023-12-29"))
+    assert "2023-11-24 13:00:00" in schedule.closes.astype(str)
+    found = resampled(frame, "1d", schedule)
     assert [str(time.date()) for time in found.frame.index] == [
         "2023-11-22", "2023-11-24", "2023-11-27",
     ]  # fmt: skip
@@ -81,9 +81,11 @@ def test_weekends():
     weeks = resampled(days, "1w").frame
     assert [str(time.date()) for time in weeks.index] == ["2024-02-02", "2024-02-09"]
     assert weeks["volume"].tolist() == [5.0, 7.0]
-    closed = calendars.closes("24/7", "UTC", pd.Timestamp("2024-01-29"), pd.Timestamp("2024-03-15"))
+    schedule = calendars.schedule(
+        "24/7", "UTC", pd.Timestamp("2024-01-29"), pd.Timestamp("2024-03-15")
+    )
     for frame in (days, numbered(pd.date_range("2024-01-29 01:00", "2024-02-12", freq="1h"))):
-        weeks = resampled(frame, "1w", closed).frame
+        weeks = resampled(frame, "1w", schedule).frame
         assert [str(time.date()) for time in weeks.index] == ["2024-02-04", "2024-02-11"]
 
 
@@ -113,13 +115,13 @@ def test_no_bar_is_seen_before_it_is_complete(frequency, cut, seed, exact):
         for n in np.sort(rng.choice(np.arange(1, 90), 60, replace=False))
     ]
     frame = numbered(times)
-    closed = None
+    schedule = None
     if exact:
-        closed = calendars.closes("XNYS", ZONE, times[0], times[-1] + pd.Timedelta(days=35))
-    before = resampled(frame.iloc[:cut], frequency, closed)
+        schedule = calendars.schedule("XNYS", ZONE, times[0], times[-1] + pd.Timedelta(days=35))
+    before = resampled(frame.iloc[:cut], frequency, schedule)
     changed = frame.copy()
     changed.iloc[cut:] *= rng.uniform(0.5, 2.0, (len(frame) - cut, 1))
-    for later in (resampled(frame, frequency, closed), resampled(changed, frequency, closed)):
+    for later in (resampled(frame, frequency, schedule), resampled(changed, frequency, schedule)):
         seen = np.asarray(later.complete <= frame.index[cut - 1])
         pd.testing.assert_frame_equal(later.frame[seen], before.frame)
     assert (before.complete <= frame.index[cut - 1]).all()

@@ -53,7 +53,7 @@ def test_a_part_is_the_days_of_the_spell(read):
     spell = read().assets(["AAL"], day("2016-01-01"), day("2024-01-01"))["AAL"]
     hours = pd.date_range("2024-09-20 10:00", "2024-09-24", freq="h")
     frame = pd.DataFrame({"close": 1.0}, hours)
-    assert spell.part(frame).index[-1] == day("2024-09-22 23:00")
+    assert spell.part(frame).index[-1] == day("2024-09-23 00:00")  # the END of the 22nd
 
 
 def test_parquet_and_other_names_of_columns(tmp_path, read):

@@ -28,7 +28,10 @@ from drltrade.data.quality.values import of_dividends, of_times, of_values
 from drltrade.data.quality.volume import of_volume
 from drltrade.data.universe import Universe
 
-__all__ = ["Finding", "check"]
+__all__ = ["BESIDE", "Finding", "check"]
+
+BESIDE = ("large_dividend", "wrong_adjustment", "double_dividend", "dividend_unit")
+"""Kinds that are of what stands beside prices, not of prices."""
 
 
 def check(

@@ -43,16 +43,8 @@ def sessions_of(
     day = pd.Timedelta(days=1)
     first = min(pd.Timestamp(frame.index[0]) for frame in frames.values()) - day
     last = max(pd.Timestamp(frame.index[-1]) for frame in frames.values()) + day
-    days = calendars.sessions(calendar, first, last)
-    own = calendars.zone_of(calendar, first, last)
-    opens, closes = (
-        calendars.opens(calendar, own, first, last), calendars.closes(calendar, own, first, last)
-    )  # fmt: skip
-    whole = (opens == days) & (closes - opens == day)
-    if zone is not None and zone != own and not whole.all():
-        opens = calendars.opens(calendar, zone, first, last)
-        closes = calendars.closes(calendar, zone, first, last)
-    return Sessions(days, opens.asi8, closes.asi8)
+    known = calendars.schedule(calendar, zone, first, last)
+    return Sessions(known.sessions, known.opens.asi8, known.closes.asi8)
 
 
 def of_dates(frames: Mapping[str, pd.DataFrame]) -> Iterator[Finding]:

@@ -7,8 +7,8 @@ from typing import Any
 import pandas as pd
 
 from drltrade.data.bars import COLUMNS
-from drltrade.data.files import labelled_by_end
 from drltrade.data.frequencies import DAILY
+from drltrade.data.labels import labelled_by_end
 from drltrade.data.sources.source import Busy, Fetched, NoData
 from drltrade.errors import ConfigError, suggestion
 

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from drltrade.data.files import labelled_by_end
 from drltrade.data.frequencies import DAILY
+from drltrade.data.labels import labelled_by_end
 from drltrade.data.sources.source import Busy, Fetched, NoData
 from drltrade.errors import ConfigError
 
@@ -72,7 +72,10 @@ def _published(frame: pd.DataFrame, times: pd.DatetimeIndex, frequency: str) -> 
     bars["dividend"] = bars["dividend"].fillna(0.0)
     labels = times.tz_localize(None).as_unit("us").rename("time")
     daily = frequency in DAILY
-    bars = labelled_by_end(bars.set_axis(labels.normalize() if daily else labels), frequency)
+    bars = (
+        labelled_by_end(bars.set_axis(labels.normalize()), frequency) if daily
+        else labelled_by_end(bars.set_axis(labels), frequency, str(times.tz), times)
+    )  # fmt: skip
     now = pd.Timestamp.now(times.tz).tz_localize(None)
     # A session's label is its date: until midnight it may not be over.
     over = bars.index < now.normalize() if daily else bars.index <= now

@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import pandas as pd
 
+from drltrade.data.labels import dates_of
 from drltrade.errors import DataError
 from drltrade.features.arrays import Floats
 from drltrade.features.memory import Memory
@@ -118,6 +119,20 @@ class History:
         if not isinstance(self._frame.index, pd.DatetimeIndex):
             raise DataError(f"features: bars are indexed by {self._frame.index.dtype}, not by time")
         return self._frame.index
+
+    @property
+    def dates(self) -> pd.DatetimeIndex:
+        """[T] the day that each bar belongs to: within the day, one that ends at midnight belongs
+        to the day that ends there.
+
+        That labels are of bars within the day shows in the first that is no midnight. Of a single
+        one, at midnight, nothing is known yet, and it is taken for a date.
+        """
+        times = self.times
+        within = self.memory.state(1)
+        if not times.is_normalized:
+            within[0] = 1.0
+        return dates_of(times, daily=within[0] == 0.0)
 
 
 Compute: TypeAlias = Callable[..., Floats | tuple[Floats, ...]]

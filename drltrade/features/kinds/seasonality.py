@@ -11,22 +11,22 @@ CIRCLE = ("sin", "cos")
 
 @feature("day of the week, on a circle", warm_up=lambda: 0, columns=CIRCLE)
 def weekday(history: History) -> tuple[Floats, Floats]:
-    return _on_a_circle(history.times.day_of_week.to_numpy(), 7)
+    return _on_a_circle(history.dates.day_of_week.to_numpy(), 7)
 
 
 @feature("month of the year, on a circle", warm_up=lambda: 0, columns=CIRCLE)
 def month(history: History) -> tuple[Floats, Floats]:
-    return _on_a_circle(history.times.month.to_numpy() - 1, 12)
+    return _on_a_circle(history.dates.month.to_numpy() - 1, 12)
 
 
 @feature("day of the month, on a circle", warm_up=lambda: 0, columns=CIRCLE)
 def monthday(history: History) -> tuple[Floats, Floats]:
-    return _on_a_circle(history.times.day.to_numpy() - 1, 31)
+    return _on_a_circle(history.dates.day.to_numpy() - 1, 31)
 
 
 @feature("day of the year, on a circle", warm_up=lambda: 0, columns=CIRCLE)
 def yearday(history: History) -> tuple[Floats, Floats]:
-    return _on_a_circle(history.times.day_of_year.to_numpy() - 1, 366)
+    return _on_a_circle(history.dates.day_of_year.to_numpy() - 1, 366)
 
 
 @feature("time of the day in minutes, on a circle", warm_up=lambda: 0, columns=CIRCLE)

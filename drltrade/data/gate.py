@@ -1,0 +1,172 @@
+"""The one gate through which all prices come: files, frames, the store, what is embedded.
+
+Errors refuse, warnings come along with the bars. What was found in a file is kept, by its sha256,
+in the user's folder for caches (`XDG_CACHE_HOME`), so that a file is examined once.
+"""
+
+import contextlib
+import hashlib
+import json
+import logging
+import os
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+
+import pandas as pd
+
+from drltrade.atomic import write_text
+from drltrade.data import quality
+from drltrade.data.bars import Bars
+from drltrade.data.files import Published, read_published
+from drltrade.data.layout import AS_IT_STANDS, Layout
+from drltrade.data.quality import Finding
+from drltrade.data.series import finished
+from drltrade.errors import DataError
+
+Accepted = Mapping[str, pd.DatetimeIndex]
+SHOWN = 3
+"""Errors that a refusal names."""
+
+
+def read_bars(path: str | Path, layout: Layout = AS_IT_STANDS, symbol: str | None = None) -> Bars:
+    """Read a price file into checked and adjusted bars.
+
+    Args:
+        path: the file.
+        layout: what it does not say itself.
+        symbol: what to call a series that carries no symbol (default: the file's stem).
+
+    Raises:
+        DataError: as `files.read_published`; or a bar cannot be true, or is hardly: names file,
+            row, column and value.
+    """
+    return checked_bars(read_published(path, layout, symbol), str(path))
+
+
+def checked_bars(published: Published, source: str, help_: str = "") -> Bars:
+    """Check and adjust what was published, or refuse it.
+
+    Args:
+        published: prices as they stand.
+        source: where they come from, for reports and errors.
+        help_: what mends them, for errors.
+
+    Raises:
+        DataError: a bar cannot be true, or is hardly; names source, symbol, row and value.
+    """
+    frames, words = {}, {}
+    for symbol, frame in published.frames.items():
+        where = f"{source} (symbol {symbol})" if published.named else source
+        done = finished(frame, published.adjustment, where, published.rows.get(symbol))
+        frames[symbol], words[symbol] = done.frame, done.adjustment
+    assert published.frequency is not None  # there are two bars
+    findings = examined(published, frames)
+    refuse(findings, source, help_ or IMPORT.format(source=source))
+    return Bars(
+        frames=frames, zone=published.zone, frequency=published.frequency, source=source,
+        sha256=published.sha256,
+        adjustment="full" if "full" in words.values() else next(iter(words.values())),
+        warnings=warnings_of(findings, published.read_as),
+    )  # fmt: skip
+
+
+IMPORT = (
+    "drltrade data import {source} puts it into the store, where drltrade data check --repair, "
+    "--split SYMBOL DATE=RATIO or --accept mend it or call it true"
+)
+
+
+def warnings_of(findings: list[Finding], read_as: str = "") -> tuple[str, ...]:
+    """What is to be said of prices that pass, a line each."""
+    lines = [described(each) for each in findings if each.severity == "warning"]
+    return (*([read_as] if "change" in read_as else []), *lines)
+
+
+def described(found: Finding) -> str:
+    """A finding in a line."""
+    bars = f", {len(found.times)} bars" if len(found.times) > 1 else ""
+    first = found.times[0]
+    day = first.date() if first == first.normalize() else first
+    return f"{found.symbol or 'all symbols'}: {found.kind} at {day}{bars}: {found.text}"
+
+
+def refuse(
+    findings: list[Finding], source: str, help_: str, accepted: Accepted | None = None
+) -> None:
+    """Raise DataError where a finding is an error at a bar that was not accepted as true."""
+    errors = []
+    for each in findings:
+        known = None if accepted is None or each.symbol is None else accepted.get(each.symbol)
+        times = each.times if known is None else each.times.difference(known)
+        if each.severity == "error" and len(times):
+            errors.append(each._replace(times=times))
+    if errors:
+        shown = "; ".join(described(each) for each in errors[:SHOWN])
+        more = f"; and {len(errors) - SHOWN} more" if len(errors) > SHOWN else ""
+        raise DataError(f"{source}: prices that are hardly true: {shown}{more}. {help_}")
+
+
+def examined(published: Published, frames: Mapping[str, pd.DataFrame]) -> list[Finding]:
+    """What is wrong with prices, as published and once adjusted; from the cache, if it is there.
+
+    Args:
+        published: bars that each can be true.
+        frames: the same checked and adjusted.
+    """
+    key = hashlib.sha256(
+        "|".join(
+            map(str, (published.sha256, published.adjustment, published.zone, published.frequency,
+                      *frames, _version()))
+        ).encode()
+    ).hexdigest()  # fmt: skip
+    file = _folder() / f"{key}.json"
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+        kept = json.loads(file.read_text("utf-8"))
+        return [
+            Finding(each["severity"], each["kind"], each["symbol"],
+                    pd.DatetimeIndex(each["times"]).as_unit("us"), each["text"], each["ratio"])
+            for each in kept
+        ]  # fmt: skip
+    found = quality.check(frames, adjustment="full")
+    seen = {(each.kind, each.symbol) for each in found}
+    beside = {
+        symbol: frame.sort_index() for symbol, frame in published.frames.items()
+        if frame.shape[1] > frames[symbol].shape[1]
+    }  # fmt: skip
+    if beside:
+        found += [
+            each for each in quality.check(beside, adjustment=published.adjustment)
+            if (each.kind, each.symbol) not in seen and each.kind in quality.BESIDE
+        ]  # fmt: skip
+    with contextlib.suppress(OSError):
+        write_text(file, json.dumps([
+            each._asdict() | {"times": [str(time) for time in each.times]} for each in found
+        ]))  # fmt: skip
+    return found
+
+
+@cache
+def _version() -> str:
+    """A digest of what is looked for."""
+    digest = hashlib.sha256()
+    for file in sorted(Path(quality.__file__).parent.glob("*.py")):
+        digest.update(file.read_bytes())
+    return digest.hexdigest()
+
+
+def _folder() -> Path:
+    caches = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(caches) / "drltrade" / "checks"
+
+
+_TOLD: set[tuple[str, ...]] = set()
+
+
+def tell(bars: Bars) -> None:
+    """Log the warnings of some prices, once in a process."""
+    key = (bars.sha256, *bars.warnings)
+    if bars.warnings and key not in _TOLD:
+        _TOLD.add(key)
+        for line in bars.warnings:
+            logging.getLogger("drltrade").warning("%s: %s", bars.source, line)
