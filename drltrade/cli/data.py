@@ -40,6 +40,27 @@ Columns = Annotated[
 Separator = Annotated[str | None, typer.Option(help="Between the values of a CSV.")]
 Decimal = Annotated[str, typer.Option(help="Before the decimals: . or ,")]
 Thousands = Annotated[str | None, typer.Option(help="Between thousands: , . ' or a space.")]
+Ignored = Annotated[
+    list[str] | None,
+    typer.Option("--ignore", metavar="COLUMN", help="Do not read a column; may be repeated."),
+]
+DateFormat = Annotated[
+    str | None, typer.Option(help="How times are written, as strptime has it: '%d-%b-%y %H:%M'.")
+]
+Splits = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--split", metavar="SYMBOL DATE=RATIO",
+        help="State a split that nothing tells of: 'AAPL 2014-06-09=7'; may be repeated.",
+    ),
+]  # fmt: skip
+Dividends = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--dividend", metavar="SYMBOL DATE=CASH",
+        help="State a dividend that nothing tells of: 'AAPL 2014-08-07=0.47'; may be repeated.",
+    ),
+]  # fmt: skip
 PriceUnit = Annotated[float, typer.Option(help="What a price of 1 is worth: 0.01 for cents.")]
 VolumeUnit = Annotated[float, typer.Option(help="What a volume of 1 is: 100 for lots of 100.")]
 
@@ -109,12 +130,16 @@ def import_data(
     adjustment: Adjustment = None,
     date_order: DateOrder = None,
     time_unit: TimeUnit = None,
+    date_format: DateFormat = None,
     columns: Columns = None,
+    ignored: Ignored = None,
     separator: Separator = None,
     decimal: Decimal = ".",
     thousands: Thousands = None,
     price_unit: PriceUnit = 1.0,
     volume_unit: VolumeUnit = 1.0,
+    splits: Splits = None,
+    dividends: Dividends = None,
     append: Annotated[bool, typer.Option("--append", help="Add what is newer.")] = False,
     replace: Annotated[bool, typer.Option("--replace", help="Replace what there is.")] = False,
     calendar: Calendar = None,
@@ -122,10 +147,10 @@ def import_data(
 ) -> None:
     """Put prices into the local store, as they were published, and check them.
 
-    Zone and adjustment must be stated, and the label of bars that are not daily: nothing is
-    guessed. On a terminal they are asked for.
+    Zone and adjustment must be stated, and the label of bars that are not daily, unless the format
+    of the file proves them: nothing is guessed. On a terminal they are asked for.
     """
-    from drltrade.data.importing import import_prices
+    from drltrade.data.importing import Unstated, import_prices
     from drltrade.data.layout import Layout
     from drltrade.data.stored import local_store
     from drltrade.errors import ConfigError
@@ -134,31 +159,39 @@ def import_data(
     if append and replace:
         raise ConfigError("--append and --replace: one of them")
     stated = {
-        "zone": zone or _asked("zone", "UTC"),
-        "adjustment": adjustment or _asked("adjustment", "raw"),
-        "label": label or _asked("label", "close"),
+        "zone": zone, "adjustment": adjustment, "label": label,
         "frequency": frequency, "date_order": date_order, "time_unit": time_unit,
+        "date_format": date_format, "ignore": ignored or (),
         "columns": _pairs(columns or (), "--column", "volume='Volume BTC'"),
-        "separator": separator, "decimal": decimal,
-        "thousands": thousands, "price_unit": price_unit, "volume_unit": volume_unit,
+        "separator": separator, "decimal": decimal, "thousands": thousands,
     }  # fmt: skip
-    layout = parse(Layout, stated, "layout")
-    done = import_prices(
-        path, local_store(), layout, name=name, symbol=symbol,
-        existing="append" if append else "replace" if replace else "refuse",
-    )  # fmt: skip
+    # What a format may prove is stated only where the user did.
+    stated |= {"price_unit": price_unit} if price_unit != 1.0 else {}
+    stated |= {"volume_unit": volume_unit} if volume_unit != 1.0 else {}
+    existing = "append" if append else "replace" if replace else "refuse"
+    actions = _actions(splits, dividends)
+    while True:
+        layout = parse(Layout, stated, "layout")
+        try:
+            done = import_prices(
+                path, local_store(), layout, name=name, symbol=symbol, existing=existing
+            )
+            break
+        except Unstated as error:
+            if not sys.stdin.isatty():
+                raise
+            stated |= {key: _asked(key) for key in error.keys}
     stored = done.stored
+    for line in done.read_as:
+        typer.echo(line, err=True)
+    if actions:
+        stored.state(actions)
     about = f"{stored.name}: {done.bars:,} new bars of {len(done.symbols)} symbols"
     if done.dropped:
         about += f"; {done.dropped} that were there twice are kept once"
-    errors = _report(about, stored.published(), calendar, layout.adjustment, as_json)
-    if errors:
-        typer.echo(
-            f"{errors} errors: what cannot be true is refused when {stored.name} is loaded; "
-            f"drltrade data check {stored.name} --repair mends it, where the data tell how, or "
-            "sets it aside",
-            err=True,
-        )
+    findings = stored.findings(calendar)
+    _report(about, findings, as_json)
+    _offer(stored, findings)
 
 
 @data.command("fetch")
@@ -225,14 +258,22 @@ def parse_date(key: str, text: str) -> Any:
         raise ConfigError(f"--{key} {text!r}: write a date as 2010-01-31") from None
 
 
-def _asked(key: str, default: str) -> str | None:
-    """Ask for what is not stated, where there is someone to ask."""
+def _asked(key: str) -> str:
+    """Ask for what is not stated."""
     from drltrade.data.layout import Layout
 
-    if not sys.stdin.isatty():
-        return None
-    answer: str = typer.prompt(f"{key}: {Layout.model_fields[key].description}", default=default)
+    likely = {"zone": "UTC", "adjustment": "raw", "label": "close"}[key]
+    answer: str = typer.prompt(f"{key}: {Layout.model_fields[key].description}", default=likely)
     return answer
+
+
+def _actions(splits: list[str] | None, dividends: list[str] | None) -> list[Any]:
+    from drltrade.data.stated import parse_action
+
+    return [
+        *(parse_action("split", text) for text in splits or ()),
+        *(parse_action("dividend", text) for text in dividends or ()),
+    ]
 
 
 def _pairs(texts: Sequence[str], option: str, example: str) -> dict[str, str]:
@@ -260,7 +301,11 @@ def check_data(
     accept: Annotated[
         bool, typer.Option("--accept", help="Call true the moves that are called errors.")
     ] = False,
-    undo: Annotated[bool, typer.Option("--undo", help="Take repairs and acceptance back.")] = False,
+    splits: Splits = None,
+    dividends: Dividends = None,
+    undo: Annotated[
+        bool, typer.Option("--undo", help="Take repairs, acceptance and stated actions back.")
+    ] = False,
     report: Report = None,
     as_json: Json = False,
 ) -> None:
@@ -271,30 +316,45 @@ def check_data(
     """
     from drltrade.data.catalog import find_stored, published
     from drltrade.data.layout import Layout
+    from drltrade.data.quality import check
     from drltrade.data.universe import read_universe
     from drltrade.errors import ConfigError
     from drltrade.settings import parse
 
-    if repair or undo or accept:
-        stored = find_stored(name)
-        if stored is None or (undo and (repair or accept)):
+    stored = find_stored(name)
+    actions = _actions(splits, dividends)
+    if repair or undo or accept or actions:
+        if stored is None or (undo and (repair or accept or actions)):
             raise ConfigError(
                 f"{name}: repairs are of data sets in the store (see drltrade data import), and "
                 "either made or undone"
             )
         if undo:
             typer.echo(f"{stored.name}: repairs of {stored.undo()} symbols undone", err=True)
+        for symbol, count in stored.state(actions).items():
+            typer.echo(f"{symbol}: {count} stated; --undo takes it back", err=True)
         if repair:
             _mend(stored)
         if accept:
             for symbol, times in stored.accept().items():
                 first = f"{symbol}: {len(times)} bars accepted as true, from {_label(times[0])}"
                 typer.echo(first, err=True)
+    members = None if universe is None else read_universe(universe)
     prices = published(name, parse(Layout, {"zone": zone}, "layout"))
+    if prices.read_as:
+        typer.echo(prices.read_as, err=True)
+    findings = (
+        check(prices.frames, calendar, prices.adjustment, members, prices.zone)
+        if stored is None else stored.findings(calendar, members)
+    )  # fmt: skip
     bars = sum(map(len, prices.frames.values()))
     about = f"{name}: {bars:,} bars of {len(prices.frames)} symbols"
-    members = None if universe is None else read_universe(universe)
-    if _report(about, prices.frames, calendar, prices.adjustment, as_json, report, members):
+    _report(about, findings, as_json)
+    if report is not None:
+        _draw(report, about, prices.frames, calendar, findings)
+    if stored is not None:
+        _offer(stored, findings)
+    if any(each.severity == "error" for each in findings):
         raise typer.Exit(1)
 
 
@@ -302,7 +362,7 @@ def _mend(stored: Any) -> None:
     """Repair a data set, and say what was done."""
     logs = stored.repair()
     for symbol, log in logs.items():
-        made = log[log["kind"] != "accepted"]
+        made = log[~log["kind"].isin(["accepted", "stated"])]
         for (kind, why), lines in made.groupby(["kind", "why"], sort=False):
             columns = ", ".join(dict.fromkeys(lines["column"]))
             what = "bars" if kind == "quarantine" else f"values of {columns}"
@@ -314,14 +374,34 @@ def _mend(stored: Any) -> None:
         typer.echo(f"{stored.name}: nothing to repair", err=True)
 
 
-def _report(
-    about: str, frames: Any, calendar: str | None, adjustment: Any, as_json: bool,
-    report: Path | None = None, universe: Any = None,
-) -> int:  # fmt: skip
-    """Print what is wrong with prices, and draw it if asked to; how many errors there are."""
-    from drltrade.data.quality import check
+def _offer(stored: Any, findings: Sequence[Any]) -> None:
+    """Say what would mend errors, if there are any, and only what would."""
+    errors = [each for each in findings if each.severity == "error"]
+    if not errors:
+        return
+    typer.echo(
+        f"{len(errors)} errors: what cannot be true is refused when {stored.name} is loaded", err=True
+    )
+    command = f"drltrade data check {stored.name}"
+    mendable = stored.mendable()
+    if mendable:
+        typer.echo(
+            f"{command} --repair mends {', '.join(mendable[:5])}"
+            f"{', ...' if len(mendable) > 5 else ''} as far as the data tell how, and sets the rest "
+            "aside",
+            err=True,
+        )
+    for each in errors:
+        if each.ratio is not None:
+            day = each.times[0].date()
+            typer.echo(
+                f"{command} --split '{each.symbol} {day}={each.ratio:g}' states the split", err=True
+            )
+    typer.echo(f"{command} --accept calls what is found true", err=True)
 
-    findings = check(frames, calendar, adjustment, universe)
+
+def _report(about: str, findings: Sequence[Any], as_json: bool) -> None:
+    """Print what is wrong with prices."""
     rows: list[dict[str, Any]] = [
         {
             "severity": found.severity,
@@ -337,14 +417,17 @@ def _report(
         show_table(about, rows, as_json)
     else:
         typer.echo(f"{about}: nothing found")
-    if report is not None:
-        from drltrade.report.prices import write_prices_report
 
-        facts = [about, f"calendar: {calendar or 'not looked at'}"]
-        title = about.split(":")[0]
-        write_prices_report(report, title=title, facts=facts, frames=frames, findings=findings)
-        typer.echo(f"report: {report}", err=True)
-    return sum(row["severity"] == "error" for row in rows)
+
+def _draw(
+    report: Path, about: str, frames: Any, calendar: str | None, findings: Sequence[Any]
+) -> None:
+    from drltrade.report.prices import write_prices_report
+
+    facts = [about, f"calendar: {calendar or 'not looked at'}"]
+    title = about.split(":")[0]
+    write_prices_report(report, title=title, facts=facts, frames=frames, findings=findings)
+    typer.echo(f"report: {report}", err=True)
 
 
 def _label(time: Any) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 from drltrade.data.calendars import sessions_a_year
 from drltrade.data.labels import dates_of
 from drltrade.errors import DataError, suggestion
+
+if TYPE_CHECKING:
+    from drltrade.data.quality.finding import Finding
 
 COLUMNS = ("open", "high", "low", "close", "volume")
 PRICES = COLUMNS[:4]
@@ -43,7 +46,8 @@ class Bars:
         adjustment: what prices are adjusted for: "full" (splits and dividends), "split", "raw"
             (nothing), or "as published", where that is not known.
         quarantined: per symbol the labels of bars that are known to be wrong, and are left out.
-        warnings: what the quality check has to say of them, a line each.
+        findings: what the quality check found in them, and was no error.
+        remarks: what is to be said of how they were read, a line each.
         calendar: when their market is open, where that is stated or the format of the file proves
             it: "24/7", "XNYS" ...
     """
@@ -55,8 +59,15 @@ class Bars:
     sha256: str
     adjustment: str
     quarantined: Mapping[str, pd.DatetimeIndex] = field(default_factory=dict)
-    warnings: tuple[str, ...] = ()
+    findings: tuple["Finding", ...] = ()
+    remarks: tuple[str, ...] = ()
     calendar: str | None = None
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What is to be said of them, a line each."""
+        found = [str(each) for each in self.findings if each.severity == "warning"]
+        return (*self.remarks, *found)
 
     @property
     def symbols(self) -> tuple[str, ...]:
@@ -182,7 +193,7 @@ def check_frame(frame: pd.DataFrame, where: str, rows: NDArray[np.int64] | None 
         DataError: names the first bad row with its time, column and value, and how many more there
             are, for: a missing value, a price that is not positive or not finite, a high below or a
             low above another price, a negative volume, a time that does not increase; and for
-            fewer than two bars, or a volume of zero on every bar.
+            fewer than two bars.
     """
     if len(frame) < 2:
         raise DataError(f"{where}: {len(frame)} bars, at least 2 are needed")
@@ -196,8 +207,6 @@ def check_frame(frame: pd.DataFrame, where: str, rows: NDArray[np.int64] | None 
         found = text.format(previous=frame.index[i - 1], previous_row=numbers[i - 1], **values)
         more = f" (and {bad.sum() - 1} more bad rows)" if bad.sum() > 1 else ""
         raise DataError(f"{where}, row {numbers[i]} ({frame.index[i]}): {found}{more}")
-    if not frame["volume"].to_numpy().any():
-        raise DataError(f"{where}: volume is zero on every row, so no bar can be traded on")
 
 
 # A fault is a mask over the rows and a text, into which the values of the row are put.

@@ -8,9 +8,10 @@ from urllib.parse import unquote
 
 import pandas as pd
 
-from drltrade.data import embedded
+from drltrade.data import embedded, frames
 from drltrade.data.bars import Bars
 from drltrade.data.files import Published, read_published
+from drltrade.data.frames import Frames
 from drltrade.data.gate import read_bars
 from drltrade.data.layout import AS_IT_STANDS, Adjustment, Layout
 from drltrade.data.store import Store
@@ -25,6 +26,9 @@ class Prices(NamedTuple):
     frames: Mapping[str, pd.DataFrame]
     adjustment: Adjustment | None
     """What they are adjusted for; None: not stated."""
+    zone: str | None
+    read_as: str = ""
+    """What a file was recognised as."""
 
 
 @dataclass(frozen=True)
@@ -95,26 +99,47 @@ CATALOG: dict[str, DataSet] = {
 }
 
 
-def load_bars(name_or_path: str | Path, symbols: Sequence[str] | None = None) -> Bars:
-    """Load an embedded data set by its name, a data set of the local store, or a price file.
+def load_bars(
+    source: str | Path | Frames,
+    symbols: Sequence[str] | None = None,
+    layout: Layout = AS_IT_STANDS,
+) -> Bars:
+    """Load an embedded data set by its name, a data set of the local store, a price file, or frames
+    of pandas.
+
+    All are checked alike: what cannot be true is refused, and what needs a look is said. A file is
+    a CSV (also gzipped, zipped, or as .txt) or parquet with a time column (date, datetime, time or
+    timestamp; or date and time apart) and open, high, low, close and volume, in any case and any
+    order of columns, oldest or newest first; or an export that `formats` recognises. An adjusted
+    close, a factor, or splits and dividends beside the prices adjust them. A column symbol or
+    ticker makes several series; other columns are not read. Times are taken as the END of their
+    bars, unless the layout says otherwise. For frames see `frames.bars_of`.
 
     A file is looked for at the path as given, then in the folder `data` of the current directory,
-    there also without its suffix. `files.read_bars` says what a file may look like. The store is
-    `data/store` of the current directory; a data set that has several frequencies is asked for as
-    NAME/FREQUENCY, such as binance/1h.
+    there also without its suffix. The store is `data/store` of the current directory; a data set
+    that has several frequencies is asked for as NAME/FREQUENCY, such as binance/1h.
 
     Args:
-        name_or_path: what to load.
+        source: what to load.
         symbols: load these alone, where that is quicker, as it is from the store.
+        layout: what a file or frames do not say themselves.
 
     Raises:
         DataError: there is neither such a name nor such a file; or the prices are bad.
     """
-    if str(name_or_path) in CATALOG:
+    if not isinstance(source, str | Path):
+        return frames.bars_of(source, layout)
+    name_or_path = source
+    if str(name_or_path).startswith(frames.PREFIX):
+        return frames.handed_in(str(name_or_path))
+    known = str(name_or_path) in CATALOG
+    kept = None if known else find_stored(name_or_path)
+    if known or kept is not None:
+        _check_undescribed(layout, name_or_path)
+    if known:
         return CATALOG[str(name_or_path)].load()
-    kept = find_stored(name_or_path)
     if kept is None:
-        return read_bars(find_file(name_or_path))
+        return read_bars(find_file(name_or_path), layout)
     file = next((each for each in _candidates(name_or_path) if each.is_file()), None)
     if file is not None:
         raise DataError(
@@ -130,7 +155,7 @@ def lasting_name(name_or_path: str | Path) -> str:
     Raises:
         DataError: there is neither such a name nor such a file.
     """
-    if str(name_or_path) in CATALOG:
+    if str(name_or_path) in CATALOG or str(name_or_path).startswith(frames.PREFIX):
         return str(name_or_path)
     kept = find_stored(name_or_path)
     path = find_file(name_or_path) if kept is None else kept.folder
@@ -188,16 +213,20 @@ def published(name_or_path: str | Path, layout: Layout = AS_IT_STANDS) -> Prices
     kept = find_stored(name_or_path) if known is None else None
     if known is None and kept is None:
         read = read_published(find_file(name_or_path), layout)
-        return Prices(read.frames, layout.adjustment)
+        return Prices(read.frames, read.adjustment, read.zone, read.read_as)
+    _check_undescribed(layout, name_or_path)
+    if kept is not None:
+        return Prices(kept.published(), kept.about.adjustment, kept.about.zone)
+    assert known is not None
+    return Prices(known.published().frames, known.adjustment, known.zone)
+
+
+def _check_undescribed(layout: Layout, name: str | Path) -> None:
     if layout != AS_IT_STANDS:
         said = ", ".join(
             f"{k} = {v!r}" for k, v in layout.model_dump(exclude_defaults=True).items()
         )
-        raise ConfigError(f"{said}: {name_or_path} has been described; leave it out")
-    if kept is not None:
-        return Prices(kept.published(), kept.about.adjustment)
-    assert known is not None
-    return Prices(known.published().frames, known.adjustment)
+        raise ConfigError(f"{said}: {name} has been described; leave it out")
 
 
 def find_file(name_or_path: str | Path) -> Path:

@@ -9,7 +9,7 @@ import hashlib
 import json
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -67,7 +67,9 @@ def checked_bars(published: Published, source: str, help_: str = "") -> Bars:
         frames=frames, zone=published.zone, frequency=published.frequency, source=source,
         sha256=published.sha256,
         adjustment="full" if "full" in words.values() else next(iter(words.values())),
-        warnings=warnings_of(findings, published.read_as),
+        findings=tuple(each for each in findings if each.severity != "error"),
+        remarks=(published.read_as,) if "change" in published.read_as else (),
+        calendar=published.layout.calendar,
     )  # fmt: skip
 
 
@@ -75,20 +77,6 @@ IMPORT = (
     "drltrade data import {source} puts it into the store, where drltrade data check --repair, "
     "--split SYMBOL DATE=RATIO or --accept mend it or call it true"
 )
-
-
-def warnings_of(findings: list[Finding], read_as: str = "") -> tuple[str, ...]:
-    """What is to be said of prices that pass, a line each."""
-    lines = [described(each) for each in findings if each.severity == "warning"]
-    return (*([read_as] if "change" in read_as else []), *lines)
-
-
-def described(found: Finding) -> str:
-    """A finding in a line."""
-    bars = f", {len(found.times)} bars" if len(found.times) > 1 else ""
-    first = found.times[0]
-    day = first.date() if first == first.normalize() else first
-    return f"{found.symbol or 'all symbols'}: {found.kind} at {day}{bars}: {found.text}"
 
 
 def refuse(
@@ -102,7 +90,7 @@ def refuse(
         if each.severity == "error" and len(times):
             errors.append(each._replace(times=times))
     if errors:
-        shown = "; ".join(described(each) for each in errors[:SHOWN])
+        shown = "; ".join(str(each) for each in errors[:SHOWN])
         more = f"; and {len(errors) - SHOWN} more" if len(errors) > SHOWN else ""
         raise DataError(f"{source}: prices that are hardly true: {shown}{more}. {help_}")
 
@@ -128,22 +116,30 @@ def examined(published: Published, frames: Mapping[str, pd.DataFrame]) -> list[F
                     pd.DatetimeIndex(each["times"]).as_unit("us"), each["text"], each["ratio"])
             for each in kept
         ]  # fmt: skip
-    found = quality.check(frames, adjustment="full")
-    seen = {(each.kind, each.symbol) for each in found}
-    beside = {
-        symbol: frame.sort_index() for symbol, frame in published.frames.items()
-        if frame.shape[1] > frames[symbol].shape[1]
+    found = quality.check(published.frames, adjustment=published.adjustment, zone=published.zone)
+    adjusted = {
+        symbol: frame for symbol, frame in frames.items()
+        if published.frames[symbol].shape[1] > frame.shape[1]
     }  # fmt: skip
-    if beside:
-        found += [
-            each for each in quality.check(beside, adjustment=published.adjustment)
-            if (each.kind, each.symbol) not in seen and each.kind in quality.BESIDE
-        ]  # fmt: skip
+    found += left_over(adjusted, found)
     with contextlib.suppress(OSError):
         write_text(file, json.dumps([
             each._asdict() | {"times": [str(time) for time in each.times]} for each in found
         ]))  # fmt: skip
     return found
+
+
+def left_over(frames: Mapping[str, pd.DataFrame], found: Sequence[Finding]) -> list[Finding]:
+    """Moves of adjusted prices that were not found in them as published."""
+    known = {
+        (each.kind, each.symbol): set(each.times) for each in found if each.kind in quality.MOVES
+    }
+    more = []
+    for each in quality.moves_of(frames):
+        new = [time for time in each.times if time not in known.get((each.kind, each.symbol), ())]
+        if new:
+            more.append(each._replace(times=pd.DatetimeIndex(new)))
+    return more
 
 
 @cache

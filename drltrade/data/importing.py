@@ -18,6 +18,16 @@ from drltrade.data.tables import SUFFIXES
 from drltrade.errors import ConfigError, DataError
 
 
+class Unstated(ConfigError):
+    """Something about the files was neither stated nor proven by their format."""
+
+    def __init__(self, keys: Sequence[str]) -> None:
+        fields = Layout.model_fields
+        asked = "; ".join(f"{key} ({fields[key].description})" for key in keys)
+        super().__init__(f"an import does not guess: state {asked}")
+        self.keys = tuple(keys)
+
+
 class Imported(NamedTuple):
     """What an import has put into the store."""
 
@@ -76,7 +86,7 @@ def import_prices(
     for file in _files(path):
         published = read_published(file, layout, symbol)
         _check_same(known, published, str(file))
-        _check_stated(published.layout, layout, ("zone", "adjustment"))
+        _check_stated(published.layout, ("zone", "adjustment"))
         known, read_as = published, [*read_as, published.read_as]
         lengths |= {published.frequency} - {None}
         for each, frame in published.frames.items():
@@ -90,7 +100,7 @@ def import_prices(
     assert known is not None
     frequency = known.layout.frequency or common_frequency(frames, str(path))
     if frequency != "1d":
-        _check_stated(known.layout, layout, ("label",))
+        _check_stated(known.layout, ("label",))
     if known.layout.label == "open" and lengths != {frequency}:
         raise DataError(
             f"{path}: files of {', '.join(sorted(map(str, lengths)))} bars: state which "
@@ -119,10 +129,10 @@ def import_prices(
     return Imported(stored, tuple(frames), bars, dropped, said)
 
 
-def _check_stated(known: Layout, stated: Layout, keys: Sequence[str]) -> None:
+def _check_stated(known: Layout, keys: Sequence[str]) -> None:
     missing = [key for key in keys if getattr(known, key) is None]
     if missing:
-        raise ConfigError(unstated(stated, missing))
+        raise Unstated(missing)
 
 
 def _check_same(known: Published | None, other: Published, where: str) -> None:
@@ -144,13 +154,6 @@ def _check_alike(known: About, new: About, where: str) -> None:
             raise ConfigError(
                 f"{key} = {now!r}: the series of {where} have {before!r}; give it another --name"
             )
-
-
-def unstated(layout: Layout, keys: list[str]) -> str:
-    """The error that asks for keys of a layout."""
-    fields = type(layout).model_fields
-    asked = "; ".join(f"{key} ({fields[key].description})" for key in keys)
-    return f"an import does not guess: state {asked}"
 
 
 def _files(path: Path) -> Iterator[Path]:

@@ -4,6 +4,7 @@ The log of a series' repairs lies beside it, data/store/<data set>/<frequency>/r
 line for each value; see `repair`.
 """
 
+import contextlib
 import hashlib
 import io
 from collections.abc import Mapping, Sequence
@@ -17,13 +18,15 @@ import pandas as pd
 from drltrade.atomic import write_many
 from drltrade.data.bars import COLUMNS, Bars
 from drltrade.data.files import Published
-from drltrade.data.gate import examined, refuse, warnings_of
+from drltrade.data.gate import examined, left_over, refuse
 from drltrade.data.layout import Layout
-from drltrade.data.quality import Finding
+from drltrade.data.quality import Finding, check
+from drltrade.data.quality.finding import SEVERITIES
 from drltrade.data.repair import ACCEPTED, LOG, WHOLE, mended, repairs
 from drltrade.data.series import finished
 from drltrade.data.stated import STATED, Action, lines_of, with_stated
 from drltrade.data.store import About, Store
+from drltrade.data.universe import Universe
 from drltrade.errors import ConfigError, DataError, suggestion
 
 
@@ -156,23 +159,49 @@ class StoredSet:
             for symbol, log in read.logs.items()
         }
         return replace(
-            read.bars, warnings=warnings_of(read.findings),
+            read.bars, findings=tuple(each for each in read.findings if each.severity != "error"),
             quarantined={symbol: times for symbol, times in aside.items() if len(times)},
         )  # fmt: skip
 
-    def findings(self, symbols: Sequence[str] | None = None) -> list[Finding]:
-        """What is wrong with the bars as they are loaded, but for what was accepted as true."""
-        read = self._read(tuple(symbols or self.symbols))
+    def findings(
+        self, calendar: str | None = None, universe: Universe | None = None
+    ) -> list[Finding]:
+        """What is wrong with all series as they are repaired, errors first; see `quality.check`.
+
+        What was accepted as true is a note.
+        """
+        about = self.about
+        repaired = {symbol: self._repaired(symbol) for symbol in self.symbols}
+        frames = {symbol: frame for symbol, (frame, _, _) in repaired.items()}
+        found = check(frames, calendar, about.adjustment, universe, about.zone)
+        adjusted = {}
+        for symbol, frame in frames.items():
+            # What cannot be adjusted is found for other reasons.
+            with contextlib.suppress(DataError):
+                adjusted[symbol] = finished(frame, about.adjustment, symbol).frame
+        found += left_over(adjusted, found)
+        shown: list[Finding] = []
+        for each in found:
+            log = repaired[each.symbol][1] if each.symbol is not None else None
+            true = () if log is None else log.loc[log["column"] == ACCEPTED, "time"]
+            rest = each.times.difference(pd.DatetimeIndex(true))
+            if each.severity != "error" or len(rest) == len(each.times):
+                shown.append(each)
+                continue
+            accepted = each.times.intersection(pd.DatetimeIndex(true))
+            text = f"{each.text}; accepted as true"
+            shown.append(each._replace(severity="note", times=accepted, text=text))
+            if len(rest):
+                shown.append(each._replace(times=rest))
+        return sorted(shown, key=lambda each: SEVERITIES.index(each.severity))
+
+    def mendable(self) -> list[str]:
+        """Symbols in whose published values a repair would change something."""
         found = []
-        for each in read.findings:
-            times = each.times
-            if each.symbol is not None:
-                log = read.logs[each.symbol]
-                times = times.difference(
-                    pd.DatetimeIndex(log.loc[log["column"] == ACCEPTED, "time"])
-                )
-            if len(times):
-                found.append(each._replace(times=times))
+        for symbol in self.symbols:
+            frame, about = self.store.read(self.dataset, self.frequency, symbol)
+            if len(repairs(frame, symbol, about.adjustment)):
+                found.append(symbol)
         return found
 
     def _read(self, symbols: tuple[str, ...]) -> "_Read":

@@ -103,16 +103,20 @@ def read_universe(path: str | Path) -> Universe:
         raise DataError(f"{path}: no such file (a universe is a table of symbol, start and end)")
     try:
         csv = path.suffix.lower() == ".csv"
-        table = pd.read_csv(path, dtype=str) if csv else pd.read_parquet(path)
+        table = (
+            pd.read_csv(path, dtype=str, keep_default_na=False) if csv else pd.read_parquet(path)
+        )
     except (ValueError, OSError) as error:
         raise DataError(f"{path}: cannot be read: {error}") from None
     columns = _columns(table, path)
     rows = table.reset_index(drop=True)
-    symbol = rows[columns["symbol"]].astype(object)
-    named = rows[columns["series"]].astype(object) if "series" in columns else symbol
+    symbol = _names(rows[columns["symbol"]])
+    named = _names(rows[columns["series"]]) if "series" in columns else symbol
     series = named.where(named.notna() & (named != ""), symbol)
     start, end = (
-        pd.to_datetime(rows[columns[name]], format="ISO8601", errors="coerce").dt.normalize()
+        pd.to_datetime(
+            rows[columns[name]].replace("", None), format="ISO8601", errors="coerce"
+        ).dt.normalize()
         for name in ("start", "end")
     )
     written = rows[columns["end"]].notna() & (rows[columns["end"]].astype(str) != "")
@@ -130,6 +134,12 @@ def read_universe(path: str | Path) -> Universe:
         for name, first, last in zip(series, start, end, strict=True)
     ]
     return Universe(tuple(_merged(spells, path)), str(path))
+
+
+def _names(column: pd.Series) -> pd.Series:
+    """Symbols as text, without spaces around them; a ticker NA is a ticker."""
+    texts = column.astype(object)
+    return texts.where(texts.isna(), texts.astype(str).str.strip())
 
 
 def _columns(table: pd.DataFrame, path: Path) -> dict[str, str]:
@@ -181,3 +191,29 @@ def without_prices(
         if spell.series not in frames or spell.part(frames[spell.series]).empty
     ]  # fmt: skip
     return absent, len(due)
+
+
+def absent_members(
+    universe: Universe, frames: Mapping[str, pd.DataFrame], first: pd.Timestamp, last: pd.Timestamp
+) -> tuple[str, ...]:
+    """A line that names the members of some days of whom there are no prices; none: no line."""
+    due = {spell.series for spell in universe.between(first, last)}
+    absent = sorted(due - set(frames))
+    if not absent:
+        return ()
+    shown = [f"{name}{_spelled(name, frames)}" for name in absent[:5]]
+    more = f" and {len(absent) - 5} more" if len(absent) > 5 else ""
+    return (
+        f"{len(absent)} of {len(due)} members of {universe.source} have no prices, and are no "
+        f"assets: {', '.join(shown)}{more} (a column series gives the name in the data)",
+    )
+
+
+def _spelled(name: str, there: Iterable[str]) -> str:
+    """The name in the data that differs from a member's by its punctuation alone."""
+
+    def plain(text: str) -> str:
+        return "".join(filter(str.isalnum, text.upper()))
+
+    same = [each for each in there if plain(each) == plain(name)]
+    return f" (there is {same[0]})" if same else ""

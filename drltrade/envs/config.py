@@ -3,12 +3,15 @@
 import re
 from collections.abc import Mapping
 from datetime import date
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationInfo, field_serializer, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_serializer, field_validator, model_validator
 
+from drltrade.data import frames
+from drltrade.data.calendars import check_calendar
 from drltrade.data.exogenous import Exogenous
 from drltrade.data.frequencies import parse_frequency
+from drltrade.data.layout import AS_IT_STANDS, Layout
 from drltrade.data.universe import series_of
 from drltrade.envs.augmentation import Augment
 from drltrade.envs.periods import PeriodName, Periods
@@ -44,19 +47,47 @@ DEFAULT_SYMBOLS = ("AAPL", "MSFT", "IBM", "GOOG")
 """Of us5. Facebook came to the market when these data were nearly over."""
 
 
+Symbol = Annotated[str, BeforeValidator(lambda name: str(name) if type(name) is int else name)]
+"""Of an instrument; one that is a number (600519) may be written as one."""
+
+
 class MarketConfig(Settings):
     """What every market environment is told."""
 
     kind: str = ""
     description: str = ""
-    data: str = Field("sp500", description="name of an embedded data set, or a CSV or parquet file")
+    data: str = Field(
+        "sp500",
+        description="name of an embedded data set or one of the store, a file of prices, or (in "
+        "Python) a frame or frames by symbol",
+    )
+    layout: Layout = Field(
+        AS_IT_STANDS,
+        description="what a file of prices does not say itself: zone, label, adjustment ...",
+    )
     frequency: str | None = Field(
         None, description="make bars of a lower frequency of the data's: 1h, 1d, 1w ..."
     )
     calendar: str | None = Field(
         None, description="the exchange's, XNYS, 24/7 ...: when days and weeks are over"
     )
+    session: Literal["regular"] | None = Field(
+        None, description="regular: keep the bars within the calendar's trading hours alone"
+    )
+    zero_volume: Literal["halt", "trade"] = Field(
+        "halt",
+        description="what a bar without volume is: one in which nothing trades, or (trade) one "
+        "whose volume was not recorded, traded at its quotes",
+    )
+    delistings: Literal["all"] | tuple[str, ...] = Field(
+        (),
+        description="symbols whose last bar, before the data end, is their delisting: what is "
+        "held is paid the last price",
+    )
     periods: Periods = Periods()
+    clip_periods: bool = Field(
+        False, description="cut periods that the data do not reach, instead of refusing them"
+    )
     period: PeriodName = Field("train", description="which period the environment plays")
     features: tuple[str, ...] = Field(
         DEFAULT_FEATURES,
@@ -96,10 +127,21 @@ class MarketConfig(Settings):
 
     @field_validator("calendar")
     @classmethod
-    def _of_use(cls, calendar: str | None, info: ValidationInfo) -> str | None:
-        if calendar is not None and info.data.get("frequency") is None:
-            raise ValueError("says when days are over that bars are made of; set frequency too")
+    def _exists(cls, calendar: str | None) -> str | None:
+        if calendar is not None:
+            check_calendar(calendar)
         return calendar
+
+    @model_validator(mode="after")
+    def _calendar_has_a_use(self) -> "MarketConfig":
+        if self.session is not None and self.calendar is None:
+            raise ValueError('session = "regular": set calendar, whose trading hours are meant')
+        if self.calendar is not None and self.frequency is None and self.session is None:
+            raise ValueError(
+                f"calendar = {self.calendar!r}: says when days are over that bars are made of, or "
+                "when trading hours are; set frequency or session too"
+            )
+        return self
 
     @field_validator("features")
     @classmethod
@@ -161,8 +203,10 @@ class TradingConfig(MarketConfig):
     synthetic: Synthetic | None = Field(
         None, description="a market made by a random process, in place of data and periods"
     )
-    symbol: str | None = Field(None, description="which of the data's symbols; None: its only one")
-    train_symbols: tuple[str, ...] | None = Field(
+    symbol: Symbol | None = Field(
+        None, description="which of the data's symbols; None: its only one"
+    )
+    train_symbols: tuple[Symbol, ...] | None = Field(
         None, description="symbols to train on, one an episode; None: symbol alone"
     )
     positions: tuple[float, ...] | None = Field(
@@ -192,7 +236,7 @@ class TradingConfig(MarketConfig):
             raise ValueError(f"set either data ({self.data!r}) or synthetic, not both")
         if self.symbol is not None or self.train_symbols is not None:
             raise ValueError("symbol and train_symbols belong to data; synthetic has one symbol")
-        for key in ("frequency", "calendar", "exogenous"):
+        for key in ("frequency", "calendar", "exogenous", "session", "delistings"):
             if getattr(self, key):
                 raise ValueError(f"{key} belongs to data; synthetic draws its bars itself")
         if self.augment is not None:
@@ -266,8 +310,8 @@ class PortfolioConfig(MarketConfig):
         validation=(date(2010, 1, 1), date(2010, 12, 31)),
         test=(date(2011, 1, 1), date(2013, 3, 1)),
     )
-    data: str = Field("us5", description="name of an embedded data set, or a CSV or parquet file")
-    symbols: tuple[str, ...] | None = Field(
+    data: str = "us5"
+    symbols: tuple[Symbol, ...] | None = Field(
         default_factory=lambda fields: DEFAULT_SYMBOLS if fields.get("data") == "us5" else None,
         description="which of the data's symbols; default: all (of us5: all but FB)",
     )
@@ -347,10 +391,24 @@ def parse_env(values: Mapping[str, Any], where: str) -> TradingConfig | Portfoli
     Raises:
         ConfigError: as `settings.parse`, or `kind` is unknown.
     """
+    values = with_frames(values, where)
     kind = values.get("kind", "trading")
     if kind not in CONFIGS:
         raise ConfigError(f"{where}: kind = {kind!r} is unknown; allowed: {', '.join(CONFIGS)}")
     return parse(CONFIGS[kind], values, where)
+
+
+def with_frames(values: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """The same keys, with a frame of prices (or frames by symbol) replaced by a name of it.
+
+    Raises:
+        ConfigError, DataError: the layout is wrong, or the prices are.
+    """
+    values = dict(values)
+    if frames.are_frames(values.get("data")):
+        stated = parse(Layout, values.pop("layout", {}), f"{where} [layout]")
+        values["data"] = frames.hand_in(values["data"], stated)
+    return values
 
 
 def _check_margin(margin: Margin, largest: float, what: str) -> None:

@@ -11,11 +11,14 @@ from numpy.typing import NDArray
 
 from drltrade.data.bars import COLUMNS, Bars, check_frame
 from drltrade.data.catalog import load_bars
+from drltrade.data.hours import regular_hours
 from drltrade.data.labels import within
+from drltrade.data.quality import Finding
 from drltrade.data.resample import resampled_bars
-from drltrade.data.universe import read_universe
+from drltrade.data.universe import absent_members, read_universe, series_of
 from drltrade.envs.augmentation import augmented_frames
 from drltrade.envs.config import MarketConfig, PortfolioConfig, TradingConfig
+from drltrade.envs.reach import reached
 from drltrade.errors import ConfigError, DataError
 from drltrade.features.cross_section import CrossSectional
 from drltrade.features.declarations import parse_features
@@ -42,6 +45,10 @@ class Historical(NamedTuple):
     """Of the files."""
     augmented: int
     """How many of the market's spans, the last ones, are paths to train on."""
+    config: TradingConfig | PortfolioConfig
+    """The preset, with periods as they were cut to the data."""
+    warnings: tuple[str, ...]
+    """What is to be said of the data, a line each."""
 
 
 def historical_market(
@@ -60,7 +67,9 @@ def historical_market(
     kinds = [each.kind for each in parse_features(config.features)]
     compares = any(isinstance(kind, CrossSectional) for kind in kinds)
     given = bars is not None
-    bars = bars or load_bars(config.data, None if compares else _named(config))
+    bars = bars or load_bars(config.data, None if compares else _named(config), config.layout)
+    if config.session is not None and config.calendar is not None:
+        bars = regular_hours(bars, config.calendar)
     if config.frequency is not None:
         bars = resampled_bars(bars, config.frequency, config.calendar)
     symbols = _symbols(config, bars)
@@ -69,6 +78,10 @@ def historical_market(
     if given:  # what comes from a file has been checked
         for symbol, frame in frames.items():
             _check_bars(frame, f"{bars.source} (symbol {symbol})")
+    cut: tuple[str, ...] = ()
+    if not given:  # who hands bars in, as an audit does, may hand in a part of them
+        config, cut = _reached(config, bars, frames[symbols[0]], frames)
+    warnings = (*cut, *_examined(config, bars, frames, symbols))
 
     context, source, sha256 = _beside(config, bars, frames[symbols[0]])
     teachers = symbols
@@ -84,7 +97,8 @@ def historical_market(
     tables = feature_tables(frames, config.features, context, _membership(config), symbols)
     frames = {symbol: frames[symbol] for symbol in symbols}
     if isinstance(config, PortfolioConfig) and config.universe is not None:
-        frames, tables = _members(frames, tables, config, bars.source)
+        frames, tables, absent = _members(frames, tables, config, bars)
+        warnings = (*warnings, *absent)
         teachers = tuple(tables)
     if preparation is None:
         known = {symbol: tables[symbol] for symbol in teachers}
@@ -92,12 +106,73 @@ def historical_market(
 
     made = {symbol: preparation.transform(table) for symbol, table in tables.items()}
     if isinstance(config, PortfolioConfig):
-        real = [_panel(frames, made, bars)]
+        real = [_panel(frames, made, bars, config)]
     else:
-        real = [_single(symbol, frames[symbol], made[symbol], bars) for symbol in made]
+        real = [_single(symbol, frames[symbol], made[symbol], bars, config) for symbol in made]
     paths = _augmented(config, frames, tables, teachers, real, bars, preparation)
     market = real[0] if len(real + paths) == 1 else Market.joined([*real, *paths])
-    return Historical(market, preparation, source, sha256, len(paths))
+    return Historical(market, preparation, source, sha256, len(paths), config, warnings)
+
+
+def _reached(
+    config: TradingConfig | PortfolioConfig, bars: Bars, first: pd.DataFrame, frames: Frames
+) -> tuple[TradingConfig | PortfolioConfig, tuple[str, ...]]:
+    """The preset with periods that the data reach, and what is to be said of them."""
+    told = [first] if isinstance(config, TradingConfig) else list(frames.values())
+    longest = max(told, key=len).index
+    ends = {frame.index[at] for frame in told for at in (0, -1)}
+    times = pd.DatetimeIndex(sorted({*longest, *ends}))
+    periods, cut = reached(config.periods, times, config.clip_periods, bars.source)
+    return config.model_copy(update={"periods": periods}), cut
+
+
+def _examined(
+    config: MarketConfig, bars: Bars, frames: Frames, symbols: Sequence[str]
+) -> tuple[str, ...]:
+    """What is to be said of the data, a line each.
+
+    Raises:
+        ConfigError: a delisting is stated of what is not traded.
+        DataError: volume was not recorded, and a bar without is one in which nothing trades.
+    """
+    if config.delistings != "all" and (unknown := set(config.delistings) - set(symbols)):
+        raise ConfigError(
+            f"delistings name {', '.join(sorted(unknown))}; traded are {', '.join(symbols)}"
+        )
+    unstated = config.delistings != "all"
+    for found in bars.findings:
+        if found.kind == "volume_missing" and found.symbol is not None and found.symbol in symbols:
+            _check_volume(found, config, frames[found.symbol], bars.source)
+    for symbol in symbols:
+        if config.zero_volume == "halt" and not frames[symbol]["volume"].to_numpy().any():
+            raise DataError(f"{bars.source} (symbol {symbol}): {NO_VOLUME}")
+    findings = tuple(
+        each
+        for each in bars.findings
+        if (each.symbol is None or each.symbol in symbols)
+        and (unstated or each.kind != "early_end")
+        and not (each.kind == "early_end" and each.symbol in config.delistings)
+    )
+    return replace(bars, findings=findings).warnings
+
+
+NO_VOLUME = (
+    "volume is zero on every row, so no bar can be traded on; if it was not recorded, set "
+    "zero_volume = 'trade' to trade at the quotes"
+)
+
+
+def _check_volume(found: Finding, config: MarketConfig, frame: pd.DataFrame, source: str) -> None:
+    """Refuse a stretch without recorded volume within the periods, where it would be a halt."""
+    start, end = config.periods.span("all")
+    inside = within(frame.loc[found.times], start, end)
+    if config.zero_volume == "trade" or inside.empty:
+        return
+    raise DataError(
+        f"{source}: {found}; within the periods those are {len(inside)} bars, from "
+        f"{inside.index[0]} to {inside.index[-1]}. Begin later, or set zero_volume = 'trade' to "
+        "trade at the quotes"
+    )
 
 
 def _beside(config: MarketConfig, bars: Bars, frame: pd.DataFrame) -> tuple[Context, str, str]:
@@ -149,13 +224,15 @@ def _fitted(
     )
 
 
-def _single(symbol: str, frame: pd.DataFrame, table: pd.DataFrame, bars: Bars) -> Market:
+def _single(
+    symbol: str, frame: pd.DataFrame, table: pd.DataFrame, bars: Bars, config: MarketConfig
+) -> Market:
     """One asset, from the first bar that has its features."""
     return Market.build(
         {symbol: frame.loc[table.index]}, pd.DatetimeIndex(table.index),
         # A copy: pandas may hand out memory that is read-only, of which torch warns.
         table.to_numpy(np.float32, copy=True), tuple(table.columns),
-        bars.periods_per_year, bars.zone,
+        bars.periods_per_year, bars.zone, quoted=config.zero_volume == "trade",
     )  # fmt: skip
 
 
@@ -189,8 +266,8 @@ def _augmented(
             computed = feature_tables(path, config.features, context)
             known = {symbol: preparation.transform(computed[symbol]) for symbol in group}
             made.append(
-                _panel(path, known, bars) if portfolio
-                else _single(group[0], path[group[0]], known[group[0]], bars)
+                _panel(path, known, bars, config) if portfolio
+                else _single(group[0], path[group[0]], known[group[0]], bars, config)
             )  # fmt: skip
     return made
 
@@ -237,9 +314,11 @@ def _members(
     frames: Frames,
     tables: Frames,
     config: PortfolioConfig,
-    source: str,
-) -> tuple[dict[str, pd.DataFrame], dict[str, pd.DataFrame]]:
+    bars: Bars,
+) -> tuple[dict[str, pd.DataFrame], dict[str, pd.DataFrame], tuple[str, ...]]:
     """Bars and features of every spell in the universe as an asset; features know the time before.
+
+    And what is to be said of members that have no bars.
 
     Raises:
         ConfigError: fewer than two have bars.
@@ -252,16 +331,18 @@ def _members(
     kept = {asset: part for asset, part in parts.items() if len(part) >= 2}
     if len(kept) < 2:
         raise ConfigError(
-            f"universe {config.universe!r}: {len(kept)} symbols of {source} are members with bars "
-            f"from {first.date()} to {last.date()}; a portfolio needs two"
+            f"universe {config.universe!r}: {len(kept)} symbols of {bars.source} are members with "
+            f"bars from {first.date()} to {last.date()}; a portfolio needs two"
         )
-    return {asset: spells[asset].part(frames[spells[asset].series]) for asset in kept}, kept
+    parts = {asset: spells[asset].part(frames[spells[asset].series]) for asset in kept}
+    return parts, kept, absent_members(universe, frames, first, last)
 
 
 def _panel(
     frames: Frames,
     tables: Frames,
     bars: Bars,
+    config: MarketConfig,
 ) -> Market:
     """All assets side by side; each can be traded from the first bar that has its features."""
     times = sorted(set().union(*(table.index for table in tables.values())))
@@ -269,6 +350,7 @@ def _panel(
     market = Market.build(
         {symbol: frames[symbol].loc[tables[symbol].index[0] :] for symbol in frames},
         index, np.empty((len(index), 0), np.float32), (), bars.periods_per_year, bars.zone,
+        quoted=config.zero_volume == "trade", delisted=_delisted(config, frames, bars),
     )  # fmt: skip
     blocks, columns = [], []
     for number, (symbol, table) in enumerate(tables.items()):
@@ -280,6 +362,17 @@ def _panel(
         columns += [f"{symbol}:{name}" for name in (*table.columns, TRADED)]
     features: NDArray[np.float32] = np.concatenate(blocks, axis=1)
     return replace(market, features=np.ascontiguousarray(features), columns=tuple(columns))
+
+
+def _delisted(config: MarketConfig, frames: Frames, bars: Bars) -> set[str]:
+    """Assets whose last bar is the end of them: as stated, or as they leave the universe."""
+    stated = set(frames) if config.delistings == "all" else set(config.delistings)
+    if isinstance(config, PortfolioConfig) and config.universe is not None:
+        for asset, frame in frames.items():
+            series = bars.frames[series_of(asset)]
+            if series_of(asset) in stated or frame.index[-1] < series.index[-1]:
+                stated.add(asset)
+    return stated
 
 
 def _check_known(table: pd.DataFrame, traded: pd.DatetimeIndex, symbol: str) -> None:

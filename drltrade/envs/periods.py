@@ -23,13 +23,30 @@ class Periods(Settings):
     @model_validator(mode="after")
     def _in_order(self) -> "Periods":
         ends = (*self.train, *self.validation, *self.test)
-        for before, after in itertools.pairwise(ends):
-            if after <= before:
+        for number, (before, after) in enumerate(itertools.pairwise(ends)):
+            # Of bars within the day one date may be a whole period.
+            if after < before or (after == before and number % 2 == 1):
                 raise ValueError(
                     "train, validation and test must follow one another without overlap, each "
                     f"from an earlier to a later date; {after} comes after {before}"
                 )
         return self
+
+    def within(self, first: date, last: date) -> "Periods":
+        """The same, cut to the dates from `first` to `last`.
+
+        Raises:
+            ConfigError: nothing is left of one.
+        """
+        cut: dict[str, Span] = {}
+        for name in ("train", "validation", "test"):
+            start, end = self.span(name)
+            cut[name] = max(start, first), min(end, last)
+            if cut[name][1] < cut[name][0]:
+                raise ConfigError(
+                    f"the {name} period, {start} to {end}, lies outside the data, {first} to {last}"
+                )
+        return Periods(**cut)
 
     def span(self, name: PeriodName) -> Span:
         """First and last date of a period; "all" reaches from the train to the test period.

@@ -7,7 +7,7 @@ import numpy as np
 from gymnasium import spaces
 
 from drltrade.envs.actions import make_actions
-from drltrade.envs.config import MarketConfig, PortfolioConfig, TradingConfig
+from drltrade.envs.config import MarketConfig, PortfolioConfig, TradingConfig, with_frames
 from drltrade.envs.episode import Episode
 from drltrade.envs.observations import Observation
 from drltrade.envs.task import Task
@@ -84,6 +84,7 @@ def _prepared(
 
 def _parse(model: type[Any], settings: dict[str, Any], where: str) -> Any:
     """As `settings.parse`; a reward may be a Python function here, which no file can say."""
+    settings = with_frames(settings, where)
     reward = settings.get("reward")
     if reward is None or isinstance(reward, str):
         return parse(model, settings, where)

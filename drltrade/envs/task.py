@@ -29,6 +29,8 @@ class Task:
     """Of the file the bars came from; of a synthetic market, of its keys."""
     augmented: int = 0
     """How many of the market's spans, the last ones, are paths to train on; see `augmentation`."""
+    warnings: tuple[str, ...] = ()
+    """What is to be said of the data, a line each."""
 
     @staticmethod
     def build(
@@ -58,7 +60,10 @@ class Task:
             market, preparation = synthetic_market(process, config, preparation)
             return Task(config, market, preparation, source_of(process), process.digest())
         made = historical_market(config, bars, preparation)
-        return Task(config, made.market, made.preparation, made.source, made.sha256, made.augmented)
+        return Task(
+            made.config, made.market, made.preparation, made.source, made.sha256, made.augmented,
+            made.warnings,
+        )  # fmt: skip
 
     @cached_property
     def observation_size(self) -> tuple[int, int]:

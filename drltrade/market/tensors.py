@@ -1,7 +1,7 @@
 """A market as arrays: prices, times and scaled features of its assets, aligned bar by bar."""
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -24,9 +24,10 @@ Floats = NDArray[np.float64]
 class Market:
     """T bars of N assets with C features. Prices float64, features float32.
 
-    Where an asset did not trade in a bar its prices are the last there were (before its first bar:
-    the first there will be), so that holdings keep a value. `tradable` says so, and no order fills
-    there; only a margin call, which closes all, takes that price.
+    Where an asset did not trade in a bar its close is the last quote there was (before its first
+    bar: the first there will be), so that holdings keep a value; open, high and low are the close
+    before. `tradable` says so, and no order fills there; only a margin call, which closes all,
+    takes that price.
     """
 
     symbols: tuple[str, ...]
@@ -64,6 +65,8 @@ class Market:
         periods_per_year: float,
         zone: str | None = None,
         signals: Floats | None = None,
+        quoted: bool = False,
+        delisted: Collection[str] | None = None,
     ) -> "Market":
         """Align bars with times.
 
@@ -76,23 +79,26 @@ class Market:
             periods_per_year: bars a year.
             zone: IANA name of the labels' time zone, if it is known.
             signals: [T, K] of a synthetic market.
+            quoted: whether a bar without volume is one that trades at its quotes.
+            delisted: assets that exist no more after their last bar; None: all that end before the
+                market does. Others keep their last price, and cannot be traded.
         """
         fields = {name: [] for name in ("open", "high", "low", "close", "volume")}  # type: ignore[var-annotated]
         tradable, ended = [], []
-        for frame in frames.values():
+        for symbol, frame in frames.items():
             bars = frame.reindex(times)
             volume = bars["volume"].fillna(0.0).to_numpy(np.float64)
-            trades = (volume > 0) & bars["close"].notna().to_numpy()
-            # Of an asset that never trades any price will do that is one.
-            traded = bars["close"].where(trades) if trades.any() else bars["close"]
-            close = traded.ffill().bfill().to_numpy(np.float64)
+            there = bars["close"].notna().to_numpy()
+            trades = there if quoted else there & (volume > 0)
+            close = bars["close"].ffill().bfill().to_numpy(np.float64)
             before = np.concatenate((close[:1], close[:-1]))
             for name in ("open", "high", "low"):
                 fields[name].append(np.where(trades, bars[name].to_numpy(np.float64), before))
             fields["close"].append(close)
             fields["volume"].append(np.where(trades, volume, 0.0))
             tradable.append(trades)
-            ended.append(np.asarray(times > frame.index[-1]))
+            over = np.asarray(times > frame.index[-1])
+            ended.append(over if delisted is None or symbol in delisted else np.zeros_like(over))
         return Market(
             symbols=tuple(frames),
             times=times,

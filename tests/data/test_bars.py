@@ -146,15 +146,6 @@ def test_missing_time():
         check_frame(frame_of(times), "here")
 
 
-def test_volume_of_zero_everywhere():
-    frame = frame_of(SESSIONS)
-    frame["volume"] = 0.0
-    with pytest.raises(DataError, match="here: volume is zero on every row"):
-        check_frame(frame, "here")
-    frame.iloc[0, 4] = 1.0
-    check_frame(frame, "here")
-
-
 @pytest.mark.parametrize("count", [0, 1])
 def test_too_few_bars(count):
     with pytest.raises(DataError, match=f"here: {count} bars, at least 2 are needed"):

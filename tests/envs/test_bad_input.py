@@ -81,7 +81,8 @@ def test_bad_bars_in_a_file(tmp_path, fault):
     spoil, row, message = FAULTS[fault]
     frames = bars_of(A=FLAT, B=FLAT).frames
     table = pd.concat([frame.assign(symbol=s) for s, frame in frames.items()])
-    small = {"periods": DATES, "features": ["log_return(1)"], "window": 2, "period": "test"}
+    small = {"periods": DATES, "features": ["log_return(1)"], "window": 2, "period": "test",
+             "clip_periods": True}  # fmt: skip
     path = tmp_path / "prices.csv"
     table.to_csv(path)
     gymnasium.make("drltrade/Portfolio-v0", data=str(path), **small).close()

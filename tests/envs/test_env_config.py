@@ -50,11 +50,12 @@ BAD = {
     ),
     "empty period": (
         {"periods": LATE | {"test": ["2030-01-01", "2031-01-01"]}, "period": "test"},
-        "the period 2030-01-01 .. 2031-01-01 holds 0 usable bars of SP500",
+        "periods reach from 1999-01-01 to 2031-01-01, and sp500: package arch reaches from "
+        "1999-01-04 to 2018-12-31: change periods, or have them cut (clip_periods = true)",
     ),
     "empty train period": (
         {"periods": {"train": ["1980-01-01", "1981-01-01"]}},
-        "the train period 1980-01-01 .. 1981-01-01 holds no bars of SP500",
+        "periods reach from 1980-01-01 to 2018-12-31, and sp500",
     ),
     "unknown feature": (
         {"features": ["rsy(14)"]},

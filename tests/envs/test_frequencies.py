@@ -62,7 +62,7 @@ def test_features_of_several_frequencies_in_one_observation(bars):
     [
         ({"frequency": "1m"}, "frequency '1m' is higher than that of the bars"),
         ({"frequency": "2w"}, "key 'frequency' = '2w': frequency '2w': one that divides a day"),
-        ({"calendar": "XNYS"}, "key 'calendar' = 'XNYS': says when days are over .*set frequency"),
+        ({"calendar": "XNYS"}, "calendar = 'XNYS': says when days are over .*set frequency"),
         ({"frequency": "1d", "calendar": "XNEW"}, "calendar = 'XNEW' is no exchange's"),
     ],
 )

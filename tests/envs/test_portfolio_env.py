@@ -218,7 +218,8 @@ def test_a_halted_asset_keeps_its_price_and_takes_no_orders(halt):
 def test_an_asset_that_ends_pays_its_last_price(side):
     bars = bars_of(A=FLAT, B=[50, (50, 50), (50, 80), None, None, None])
     hold = weights(NAN, NAN)
-    path = play(portfolio(bars), [weights(0, side), hold, weights(0, 1), weights(0, 1), hold])
+    ending = portfolio(bars, delistings=["B"])
+    path = play(ending, [weights(0, side), hold, weights(0, 1), weights(0, 1), hold])
     last, ended, after = (step[4] for step in path[2:5])
     units, equity = side * 2000, 100_000 + side * 60_000
     assert last["holdings"][1] == pytest.approx(units, rel=1e-12)

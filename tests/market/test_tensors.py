@@ -195,7 +195,7 @@ def test_a_period_holds_both_of_its_ends(weeks):
 
 def test_a_period_holds_all_bars_of_its_last_day(weeks):
     hourly = replace(weeks, times=pd.date_range("2000-01-10 10:00", periods=55, freq="h"))
-    assert hourly.period("2000-01-10", "2000-01-11", history=0) == range(38)
+    assert hourly.period("2000-01-10", "2000-01-11", history=0) == range(39)  # the END of the 11th
 
 
 def test_a_period_leaves_room_for_the_history(weeks):

@@ -28,10 +28,11 @@ from drltrade.data.quality.values import of_dividends, of_times, of_values
 from drltrade.data.quality.volume import of_volume
 from drltrade.data.universe import Universe
 
-__all__ = ["BESIDE", "Finding", "check"]
+__all__ = ["MOVES", "Finding", "check", "moves_of"]
 
-BESIDE = ("large_dividend", "wrong_adjustment", "double_dividend", "dividend_unit")
-"""Kinds that are of what stands beside prices, not of prices."""
+MOVES = ("bad_tick", "split", "spin_off", "currency_unit", "scale_break", "ticker_reuse",
+         "large_move")  # fmt: skip
+"""Kinds that are of moves from bar to bar."""
 
 
 def check(
@@ -94,3 +95,8 @@ def _ordered(frame: pd.DataFrame) -> pd.DataFrame:
     if frame.index.is_monotonic_increasing and frame.index.is_unique:
         return frame
     return frame[~frame.index.duplicated(keep="last")].sort_index()
+
+
+def moves_of(frames: Mapping[str, pd.DataFrame]) -> list[Finding]:
+    """What is wrong with the moves of adjusted prices, by symbol and ascending labels."""
+    return [each for symbol, frame in frames.items() for each in of_moves(symbol, frame, "full")]

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from drltrade.data.bars import COLUMNS
 
 Severity = Literal["error", "warning", "note"]
+SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
 
 
 class Finding(NamedTuple):
@@ -26,6 +27,12 @@ class Finding(NamedTuple):
     ratio: float | None = None
     """Of a split that nothing tells of: new shares for an old one, as the prices say, at the first
     of the times."""
+
+    def __str__(self) -> str:
+        bars = f", {len(self.times)} bars" if len(self.times) > 1 else ""
+        first = self.times[0]
+        day = first.date() if first == first.normalize() else first
+        return f"{self.symbol or 'all symbols'}: {self.kind} at {day}{bars}: {self.text}"
 
 
 def finding(
