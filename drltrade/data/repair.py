@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from drltrade.data.bars import PRICES, SLACK
 from drltrade.data.dividends import corrected
 from drltrade.data.faults import bad_ticks, missing, not_positive, outside_bars
+from drltrade.data.filled import filled
 from drltrade.data.layout import Adjustment
 from drltrade.data.scale import rescaled
 from drltrade.errors import DataError
@@ -42,10 +43,18 @@ def repairs(frame: pd.DataFrame, symbol: str, adjustment: Adjustment) -> pd.Data
     """
     lines: list[pd.DataFrame] = []
     mended = frame.copy()
+    unsure: list[tuple[NDArray[np.bool_], str]] = []
     for each in rescaled(frame, symbol, raw=adjustment == "raw"):
+        if each.column == WHOLE:
+            unsure.append((each.mask, each.why))
+            continue
         mended.loc[each.mask, each.column] *= each.factor
         lines.append(_lines(frame, mended, each.column, each.mask, "scale", each.why))
     lines += _within_bars(frame, mended)
+    for fill in filled(mended, raw=adjustment == "raw") if adjustment != "full" else []:
+        mended[fill.column] = fill.values
+        why = "missing; as the ratio of close and adjusted close tells"
+        lines.append(_lines(frame, mended, fill.column, fill.mask, "adjustment", why))
     dividends = None if adjustment == "full" else corrected(mended, raw=adjustment == "raw")
     if dividends is not None:
         for column, kind, why in (
@@ -55,13 +64,14 @@ def repairs(frame: pd.DataFrame, symbol: str, adjustment: Adjustment) -> pd.Data
             changed = ~_same(dividends[column], mended[column])
             mended[column] = dividends[column]
             lines.append(_lines(frame, mended, column, changed, kind, why))
-    for wrong, why in _impossible(mended):
+    for wrong, why in [*_impossible(mended), *unsure]:
         aside = pd.DataFrame({"time": frame.index[wrong], "column": WHOLE})
         close = frame["close"].to_numpy()[wrong]
         lines.append(aside.assign(before=close, after=np.nan, kind="quarantine", why=why))
     log = pd.concat(lines) if lines else pd.DataFrame(columns=list(LOG))
     # Of a value that was mended twice the last line tells where it has come to.
     log = log.drop_duplicates(["time", "column"], keep="last").sort_values(["time", "column"])
+    log = log[(log["column"] == WHOLE) | ~_same(log["before"], log["after"])]
     return log.reset_index(drop=True)[list(LOG)]
 
 
