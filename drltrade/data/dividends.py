@@ -29,8 +29,13 @@ DECIDED = 2.0
 """Difference of log likelihoods below which an event follows the others of its kind."""
 MANY = 4
 """Events of one kind that outweigh one that is decided otherwise."""
-SECOND = 3.0
-"""Log odds that of the same dividend twice within a week the second one is the copy."""
+SECOND, COPIED = 1.2, 1.0
+"""Log odds that of the same dividend twice within a week the second one is the copy, and those from
+which that is decided."""
+RECORDED = 4.0
+"""Log odds that of a dividend and a step that are no simple multiple the dividend is right."""
+REGULAR, VARIED = np.log(1.5), np.log(2.0)
+"""How far a dividend is from others that are much the same, and these from each other, as logs."""
 TWICE = np.timedelta64(7, "D")
 """How far apart one dividend is taken to have been recorded twice."""
 APART = np.timedelta64(20, "D")
@@ -77,7 +82,10 @@ def corrected(frame: pd.DataFrame, raw: bool) -> pd.DataFrame | None:
         times = days[[event.row for event in events]]
         agreed = [event.paid > 0 and event.agrees(event.paid) for event in events]
         series = _Series(events, times, agreed, deviation_of(frame))
-        for event, amount in zip(events, _amounts(series), strict=True):
+        amounts = _amounts(series)
+        # Again, by those that are known now.
+        series = _Series(*_known(series, amounts))
+        for event, amount in zip(events, _amounts(series, amounts), strict=True):
             if amount is None:
                 continue  # not decided
             if not np.isclose(amount, event.paid, rtol=1e-6):
@@ -88,14 +96,28 @@ def corrected(frame: pd.DataFrame, raw: bool) -> pd.DataFrame | None:
     return pd.DataFrame({"dividend": paid, "adjusted close": adjusted}, frame.index)
 
 
-def _amounts(series: _Series) -> list[float | None]:
-    """What was paid, of each event; None where it is not decided."""
+def _known(
+    series: _Series, amounts: list[float | None]
+) -> tuple[list[Event], Floats, list[bool], float]:
+    """The series with the amounts that were decided."""
+    events = [
+        event if amount is None else event._replace(paid=amount)
+        for event, amount in zip(series.events, amounts, strict=True)
+    ]
+    agreed = [amount is not None and amount > 0 for amount in amounts]
+    return events, series.times, agreed, series.deviation
+
+
+def _amounts(series: _Series, before: list[float | None] | None = None) -> list[float | None]:
+    """What was paid, of each event; None where it is not decided, now or `before`."""
     amounts: list[float | None] = []
     kinds: dict[str, list[int]] = {}
     gone = _copies(series)
     none_adjusted = _none_adjusted(series)
     for number, event in enumerate(series.events):
-        if number in gone:
+        if before is not None and before[number] is not None:
+            amounts.append(before[number])
+        elif number in gone:
             amounts.append(0.0)
         elif np.isnan(event.step) or series.agreed[number]:
             amounts.append(_in_doubt(series, number))
@@ -106,6 +128,7 @@ def _amounts(series: _Series) -> list[float | None]:
         else:
             kind, told = _told(event)
             gained = _score(series, number, told) - _score(series, number, event.paid)
+            gained -= RECORDED if kind == "other" else 0.0
             amounts.append(told if gained > DECIDED else event.paid if gained < -DECIDED else None)
             kinds.setdefault(kind, []).append(number)
     for numbers in kinds.values():
@@ -151,10 +174,10 @@ def _score(series: _Series, number: int, paid: float) -> float:
     event = series.events[number]
     if not 0.0 < paid < event.before:
         return -np.inf
-    fall = -event.missed_by(paid, series.deviation)
+    fall = -float(event.missed_by(paid, series.deviation))
     others = _others(series, number)
     if len(others) < 2:
-        return fall - (np.log(paid / event.before) - USUAL) ** 2 / SPREAD**2 / 2.0
+        return fall - float((np.log(paid / event.before) - USUAL) ** 2 / SPREAD**2 / 2.0)
     middle = float(np.median(others))
     spread = max(ALIKE, 1.48 * float(np.median(np.abs(others - middle))))
     unlike = float(np.min(np.abs(np.log(paid) - others)))
@@ -168,13 +191,19 @@ def _in_doubt(series: _Series, number: int) -> float:
     best = event.paid
     for other in (event.paid / 100.0, event.paid * 100.0):
         explained = event.missed_by(other, deviation) < EXPLAINED
-        refuted = (
-            event.missed_by(event.paid, deviation) > EXPLAINED
-            or len(_others(series, number)) >= NEIGHBOURS / 2
-        )
+        refuted = event.missed_by(event.paid, deviation) > EXPLAINED
+        refuted |= _regular(_others(series, number), other)
         if explained and refuted and _score(series, number, other) - kept > DOUBT:
             best = other
     return best
+
+
+def _regular(others: Floats, paid: float) -> bool:
+    """Whether a series pays much the same each time, and this is the same."""
+    nearest = others[:MANY]
+    if len(nearest) < 3 or nearest.max() - nearest.min() > VARIED:
+        return False
+    return bool(abs(np.log(paid) - np.median(nearest)) < REGULAR)
 
 
 def _turn(series: _Series, number: int) -> float:
@@ -196,7 +225,7 @@ def _turn(series: _Series, number: int) -> float:
     if nearest > HOLE * gaps.max():
         return 0.0
     # The latest dividend is the one that a vendor has not yet adjusted for.
-    return TURN / 2 if place else TURN / 3
+    return TURN / 1.5 if place else TURN / 3.0
 
 
 def _fell(series: _Series, number: int, paid: float) -> float:
@@ -226,10 +255,14 @@ def _none_adjusted(series: _Series) -> bool:
 
 def _unadjusted(series: _Series, number: int) -> float | None:
     """A dividend that the adjusted close knows nothing of: a phantom, if it is out of turn and the
-    price did not fall by it."""
+    price did not fall by it; and perhaps in another unit besides."""
     paid = series.events[number].paid
-    odds = _turn(series, number) + _fell(series, number, paid)
-    return paid if odds > DECIDED else 0.0 if odds < -DECIDED else None
+    best = paid
+    for other in (paid / 100.0, paid * 100.0):
+        if _score(series, number, other) - _score(series, number, paid) > DOUBT:
+            best = other
+    odds = _turn(series, number) + _fell(series, number, best)
+    return best if odds > DECIDED else 0.0 if odds < -DECIDED else None
 
 
 def _copies(series: _Series) -> set[int]:
@@ -248,13 +281,14 @@ def _copies(series: _Series) -> set[int]:
         near = series.times[other] - series.times[one] <= TWICE / np.timedelta64(1, "D")
         if not near or one in gone or not np.isclose(first.paid, second.paid, rtol=1e-3):
             continue
-        if series.agreed[one] != series.agreed[other]:
-            gone.add(other if series.agreed[one] else one)
+        known = [abs(event.step) > event.rounding for event in (first, second)]
+        if known[0] != known[1]:
+            gone.add(other if known[0] else one)
             continue
         fell = [_fell(series, number, first.paid) for number in (one, other)]
         if min(fell) > EXPLAINED:
             continue  # it fell by it twice
         odds = SECOND + fell[0] - fell[1]
-        if abs(odds) > DECIDED:
+        if abs(odds) > COPIED:
             gone.add(other if odds > 0 else one)
     return gone

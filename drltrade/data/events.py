@@ -13,7 +13,7 @@ from drltrade.data.faults import Floats
 
 AGREE = 0.02
 """Relative difference of yield and step within which they agree."""
-NEGLIGIBLE = 2e-4
+NEGLIGIBLE = 2e-5
 """Steps of an adjusted close below it are of rounding."""
 ROUNDED = 6.0
 """Times the median step on days without a dividend that one of rounding may be."""
@@ -71,16 +71,18 @@ class Event(NamedTuple):
 def steps(frame: pd.DataFrame, raw: bool) -> Floats:
     """[T] 1 - a: the ratio of adjusted close and close of the bar before, over that of the bar.
 
-    NaN where one of the four is missing. Of raw prices, without the splits.
+    Before a bar is the last one that has both; NaN where there is none, and of a bar that has not
+    both. Of raw prices, without the splits.
     """
     close = frame["close"].to_numpy(np.float64)
     adjusted = frame["adjusted close"].to_numpy(np.float64)
     kept = np.full(len(close), np.nan)
     with np.errstate(invalid="ignore", divide="ignore"):
         ratio = np.where(close > 0, adjusted / close, np.nan)
-        kept[1:] = ratio[:-1] / ratio[1:]
-    if raw:
-        kept *= frame["split"].to_numpy(np.float64)
+        if raw:
+            ratio /= np.cumprod(frame["split"].to_numpy(np.float64))
+        known = np.flatnonzero(np.isfinite(ratio) & (ratio != 0.0))
+        kept[known[1:]] = ratio[known[:-1]] / ratio[known[1:]]
     return np.where(np.isfinite(kept), kept, np.nan)
 
 

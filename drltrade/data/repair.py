@@ -62,13 +62,19 @@ def repairs(frame: pd.DataFrame, symbol: str, adjustment: Adjustment) -> pd.Data
             ("adjusted close", "adjustment", "does not follow from the close and the dividends"),
         ):
             changed = ~_same(dividends[column], mended[column])
+            if not changed.any():
+                continue
             mended[column] = dividends[column]
             lines.append(_lines(frame, mended, column, changed, kind, why))
     for wrong, why in [*_impossible(mended), *unsure]:
+        if not wrong.any():
+            continue
         aside = pd.DataFrame({"time": frame.index[wrong], "column": WHOLE})
         close = frame["close"].to_numpy()[wrong]
         lines.append(aside.assign(before=close, after=np.nan, kind="quarantine", why=why))
-    log = pd.concat(lines) if lines else pd.DataFrame(columns=list(LOG))
+    if not lines:
+        return pd.DataFrame(columns=list(LOG))
+    log = pd.concat(lines)
     # Of a value that was mended twice the last line tells where it has come to.
     log = log.drop_duplicates(["time", "column"], keep="last").sort_values(["time", "column"])
     log = log[(log["column"] == WHOLE) | ~_same(log["before"], log["after"])]
@@ -160,7 +166,7 @@ def _impossible(frame: pd.DataFrame) -> list[tuple[NDArray[np.bool_], str]]:
     outside, _ = outside_bars(frame)
     tick = np.zeros(len(frame), np.bool_)
     sound = ~(absent | zero | outside)
-    tick[sound] = bad_ticks(frame[sound])[1]
+    tick[sound] = bad_ticks(frame if sound.all() else frame[sound])[1]
     return [
         (absent, "a value is missing"),
         (zero, "a price of 0 or below, or a volume below"),
