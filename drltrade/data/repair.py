@@ -24,6 +24,7 @@ WHOLE = "*"
 """The column of a log's line that sets a whole bar aside; before is its close."""
 ACCEPTED = "!"
 """The column of a line that calls a bar true although the check calls it an error."""
+_NOTHING = pd.DataFrame(columns=list(LOG))
 _ROUNDING = 0.05
 """How far a rescaled price may lie outside its bar, for it had few digits left."""
 
@@ -42,17 +43,21 @@ def repairs(frame: pd.DataFrame, symbol: str, adjustment: Adjustment) -> pd.Data
         bar that is to be set aside; by time.
     """
     lines: list[pd.DataFrame] = []
-    mended = frame.copy()
+    mended = frame
     unsure: list[tuple[NDArray[np.bool_], str]] = []
     for each in rescaled(frame, symbol, raw=adjustment == "raw"):
         if each.column == WHOLE:
             unsure.append((each.mask, each.why))
             continue
-        mended.loc[each.mask, each.column] *= each.factor
+        values = mended[each.column].to_numpy(np.float64, copy=True)
+        values[each.mask] *= each.factor
+        mended = mended.assign(**{each.column: values})
         lines.append(_lines(frame, mended, each.column, each.mask, "scale", each.why))
-    lines += _within_bars(frame, mended)
+    if lines:
+        mended = mended.copy()
+        lines += _within_bars(frame, mended)
     for fill in filled(mended, raw=adjustment == "raw") if adjustment != "full" else []:
-        mended[fill.column] = fill.values
+        mended = mended.assign(**{fill.column: fill.values})
         why = "missing; as the ratio of close and adjusted close tells"
         lines.append(_lines(frame, mended, fill.column, fill.mask, "adjustment", why))
     dividends = None if adjustment == "full" else corrected(mended, raw=adjustment == "raw")
@@ -64,7 +69,7 @@ def repairs(frame: pd.DataFrame, symbol: str, adjustment: Adjustment) -> pd.Data
             changed = ~_same(dividends[column], mended[column])
             if not changed.any():
                 continue
-            mended[column] = dividends[column]
+            mended = mended.assign(**{column: dividends[column]})
             lines.append(_lines(frame, mended, column, changed, kind, why))
     for wrong, why in [*_impossible(mended), *unsure]:
         if not wrong.any():
@@ -73,7 +78,7 @@ def repairs(frame: pd.DataFrame, symbol: str, adjustment: Adjustment) -> pd.Data
         close = frame["close"].to_numpy()[wrong]
         lines.append(aside.assign(before=close, after=np.nan, kind="quarantine", why=why))
     if not lines:
-        return pd.DataFrame(columns=list(LOG))
+        return _NOTHING.copy()
     log = pd.concat(lines)
     # Of a value that was mended twice the last line tells where it has come to.
     log = log.drop_duplicates(["time", "column"], keep="last").sort_values(["time", "column"])

@@ -50,7 +50,8 @@ class _Mending:
     """A series on its way: what was found, and the values with it."""
 
     def __init__(self, frame: pd.DataFrame) -> None:
-        self.frame = frame.copy()
+        self.frame = frame
+        self._logs: dict[str, Floats] = {}
         self.found: list[Rescaled] = []
         self.prices = list(PRICES)
 
@@ -62,15 +63,32 @@ class _Mending:
             self.found.append(Rescaled(mask, column, factor, why))
             values = self.frame[column].to_numpy(np.float64, copy=True)
             values[mask] *= factor
-            self.frame[column] = values
+            self.frame = self.frame.assign(**{column: values})
+            self._logs.pop(column, None)
+
+    def log(self, column: str) -> Floats:
+        """[T] logs of a column; NaN where there is none."""
+        if column not in self._logs:
+            with np.errstate(invalid="ignore", divide="ignore"):
+                logs = np.log(self.frame[column].to_numpy(np.float64))
+            self._logs[column] = np.where(np.isfinite(logs), logs, np.nan)
+        return self._logs[column]
 
     def level(self) -> Floats:
         """[T] log of the middle of a bar's prices; NaN where there is none."""
-        return _logs(self.frame, list(PRICES))
+        logs = np.stack([self.log(name) for name in PRICES])
+        ordered = np.sort(logs, axis=0)  # NaN last
+        middle: Floats = (ordered[1] + ordered[2]) / 2.0
+        holes = np.isnan(ordered[3])
+        if holes.any():
+            present = holes & ~np.isnan(ordered[0])
+            middle[holes] = np.nan
+            middle[present] = np.nanmedian(logs[:, present], axis=0)
+        return middle
 
     def adjusted(self) -> Floats | None:
         """[T] log of the adjusted close."""
-        return _logs(self.frame, ["adjusted close"]) if "adjusted close" in self.frame else None
+        return self.log("adjusted close") if "adjusted close" in self.frame else None
 
 
 def rescaled(frame: pd.DataFrame, symbol: str, raw: bool = False) -> list[Rescaled]:
@@ -207,36 +225,21 @@ def _units(mending: _Mending, symbol: str, told: Floats | float) -> None:
 
 def _single_prices(mending: _Mending, told: Floats | float) -> None:
     """Single prices in another unit than those around them."""
-    level = mending.level() + told
+    level, adjusted = mending.level() + told, mending.adjusted()
+    steps = [
+        each is not None and bool((np.abs(np.diff(each)) > 3.0).any()) for each in (level, adjusted)
+    ]
     for name in [*PRICES, *(["adjusted close"] if "adjusted close" in mending.frame else [])]:
         own = name == "adjusted close"  # it has a level of its own
-        value = _logs(mending.frame, [name]) + (0.0 if own else told)
+        value = mending.log(name) + (0.0 if own else told)
         reference = value if own else level
-        moves = np.abs(np.diff(reference))
         # Most series have no such step anywhere, and need no middle.
-        if not (np.abs(value - reference) > 1.0).any() and not (moves > 3.0).any():
+        if not ((np.abs(value - reference) > 1.0).any() or steps[own]):
             continue
         around = pd.Series(reference).rolling(7, center=True, min_periods=2).median().to_numpy()
         for factor in (100.0, 0.01):
             off = np.abs(value - around + np.log(factor)) < np.log(1.5)
             mending.mend(off, [name], factor, f"{_times(factor)} of the prices around it")
-
-
-def _logs(frame: pd.DataFrame, names: list[str]) -> Floats:
-    """[T] log of the middle of some columns; NaN where there is none."""
-    with np.errstate(invalid="ignore", divide="ignore"):
-        logs = np.stack([np.log(frame[name].to_numpy(np.float64)) for name in names])
-    if len(names) == 1:
-        return np.where(np.isfinite(logs[0]), logs[0], np.nan)
-    if np.isfinite(logs.sum()):
-        ordered = np.sort(logs, axis=0)
-        middle: Floats = (ordered[1] + ordered[2]) / 2.0
-        return middle
-    logs[~np.isfinite(logs)] = np.nan
-    present = ~np.isnan(logs).all(0)
-    level = np.full(logs.shape[1], np.nan)
-    level[present] = np.nanmedian(logs[:, present], axis=0)
-    return level
 
 
 def _padded(mask: Mask, length: int) -> Mask:

@@ -94,6 +94,8 @@ def check(
 
 def _ordered(frame: pd.DataFrame) -> pd.DataFrame:
     """By ascending labels, each once."""
+    # Columns are taken some fifty times; names of pandas' own type of text are slow at that.
+    frame = frame.set_axis(pd.Index(list(frame.columns), dtype=object), axis=1)
     if frame.index.is_monotonic_increasing and frame.index.is_unique:
         return frame
     return frame[~frame.index.duplicated(keep="last")].sort_index()
