@@ -1,66 +1,71 @@
 """Dividends that cannot be: too large or small by a hundred, paid twice, not adjusted for.
 
-What a vendor says of a dividend can be read in three places that ought to agree: the dividend
-itself, y = D / C_{t-1}; the step of its adjusted close, a = 1 - (A_{t-1} / C_{t-1}) / (A_t / C_t);
-and the fall of the price on the ex-date. Where the first two disagree, or the third contradicts
-both, what is likeliest is taken: the fall has a Laplace distribution around the yield, and yields
-are lognormal around 1%.
+Of each dividend `events` reads three witnesses: what is recorded, what the adjusted close makes of
+it, and by how much the price fell. Where they disagree, what is likeliest is taken: the fall has a
+Laplace distribution around the yield, and a dividend is near the others of its series, or, where
+there are none to compare it with, its yield is lognormal around 1%. What is not decided by that
+stays as it is: a right value is worth more than a mended one.
 """
 
+import itertools
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from drltrade.data.events import EXPLAINED, Event, deviation_of, events_of
+from drltrade.data.faults import Floats
+from drltrade.data.readjust import readjusted
 
 USUAL, SPREAD = np.log(0.01), 1.5
 """Mean and deviation of the log of a dividend's yield."""
-AGREE = 0.02
-"""Relative difference of yield and step within which they agree (or `NEGLIGIBLE`, absolute)."""
-NEGLIGIBLE = 2e-4
+ALIKE, MOST_ALIKE = 0.25, 12.0
+"""Least deviation of the log of a dividend from the others'; most that unlikeness can weigh."""
+NEIGHBOURS = 8
+"""Other dividends that one is compared with, the nearest."""
 DOUBT = 7.0
 """Minus the log probability that a dividend on which yield and step agree is wrong."""
 DECIDED = 2.0
 """Difference of log likelihoods below which an event follows the others of its kind."""
-EXPLAINED = 3.0
-"""Deviations from the yield within which a fall bears it out."""
-LEAST = 0.01
-"""Deviation of a fall; what hardly trades does not fall on the day."""
-TWICE = pd.Timedelta(days=7)
+MANY = 4
+"""Events of one kind that outweigh one that is decided otherwise."""
+SECOND, COPIED = 1.2, 1.0
+"""Log odds that of the same dividend twice within a week the second one is the copy, and those from
+which that is decided."""
+RECORDED = 4.0
+"""Log odds that of a dividend and a step that are no simple multiple the dividend is right."""
+REGULAR, VARIED = np.log(1.5), np.log(2.0)
+"""How far a dividend is from others that are much the same, and these from each other, as logs."""
+TWICE = np.timedelta64(7, "D")
 """How far apart one dividend is taken to have been recorded twice."""
-BORNE_OUT = 0.25
-"""Part of a dividend by which the price must have fallen, if it was paid twice in a week."""
-APART = pd.Timedelta(days=20)
+APART = np.timedelta64(20, "D")
 """Who pays more often than this may pay the same twice in a week."""
-ADJUSTED = 1e-4
-"""Relative difference from which an adjusted close is wrong."""
+EARLY = 0.6
+"""Part of the least time between dividends before which one is out of turn."""
+HOLE = 1.4
+"""Times the most time between dividends from which one is missing in between."""
+TURN = 3.0
+"""Log odds that its turn gives to a dividend, or takes from it."""
+LIKE = np.log(1.6)
+"""How far a dividend that is missing may be from the others."""
 
 
-class Event(NamedTuple):
-    """A dividend as it is recorded."""
+class _Series(NamedTuple):
+    """The events of a series, and what is usual among them."""
 
-    row: int
-    paid: float
-    before: float
-    """The last close before, in units of the ex-date."""
-    close: float
-    """That of the ex-date."""
-    step: float
-    """That of the adjusted close, a; NaN where it cannot be told."""
-    fall: float
-    """Of the price, middle of open and close, as a share of the close before."""
-    split: float
-    """Of the same bar."""
+    events: list[Event]
+    times: Floats
+    """[N] in days."""
+    agreed: list[bool]
+    deviation: float
 
 
 def corrected(frame: pd.DataFrame, raw: bool) -> pd.DataFrame | None:
     """The columns dividend and "adjusted close" as they ought to be.
 
     Args:
-        frame: bars [T] by ascending labels with columns close, open, dividend, split and "adjusted
-            close"; prices not adjusted for dividends.
+        frame: bars [T] by ascending labels with open, high, low, close, dividend, split and
+            "adjusted close"; prices not adjusted for dividends.
         raw: whether they are not adjusted for splits either.
 
     Returns:
@@ -69,173 +74,221 @@ def corrected(frame: pd.DataFrame, raw: bool) -> pd.DataFrame | None:
     needed = ("dividend", "split", "adjusted close")
     if not all(name in frame for name in needed):
         return None
+    events = events_of(frame, raw)
     paid = frame["dividend"].to_numpy(np.float64).copy()
-    events = _events(frame, raw)
-    if not events:
-        return None
-    deviation = _deviation(frame)
-    amounts = _amounts(events, deviation)
-    for event, amount in zip(events, amounts, strict=True):
-        paid[event.row] = amount
-    for row in _twice(frame, events, amounts):
-        paid[row] = 0.0
-    adjusted = _adjusted(frame, events, paid, raw)
+    wrong: list[tuple[Event, float]] = []
+    if events:
+        days = frame.index.to_numpy().astype("datetime64[s]").astype(np.float64) / 86400.0
+        times = days[[event.row for event in events]]
+        agreed = [event.paid > 0 and event.agrees(event.paid) for event in events]
+        series = _Series(events, times, agreed, deviation_of(frame))
+        amounts = _amounts(series)
+        # Again, by those that are known now.
+        series = _Series(*_known(series, amounts))
+        for event, amount in zip(events, _amounts(series, amounts), strict=True):
+            if amount is None:
+                continue  # not decided
+            if not np.isclose(amount, event.paid, rtol=1e-6):
+                paid[event.row] = amount
+            if not event.agrees(amount) and not np.isnan(event.step):
+                wrong.append((event, amount))
+    adjusted = readjusted(frame, events, paid, wrong, raw)
     return pd.DataFrame({"dividend": paid, "adjusted close": adjusted}, frame.index)
 
 
-def _events(frame: pd.DataFrame, raw: bool) -> list[Event]:
-    close, opened, adjusted, paid, split = (
-        frame[name].to_numpy(np.float64)
-        for name in ("close", "open", "adjusted close", "dividend", "split")
-    )
-    priced = np.flatnonzero(np.isfinite(close) & (close > 0))
-    events = []
-    for row in np.flatnonzero(paid > 0):
-        place = int(np.searchsorted(priced, row))
-        if place in (0, len(priced)) or priced[place] != row:
-            continue  # no price says what it was a share of
-        last = priced[place - 1]
-        unit = split[row] if raw else 1.0
-        before = close[last] / unit
-        with np.errstate(invalid="ignore", divide="ignore"):
-            step = 1.0 - (adjusted[last] / before) / (adjusted[row] / close[row])
-        # Between bars without a price nobody has adjusted anything.
-        step = step if np.isfinite(step) and last == row - 1 else np.nan
-        at_open = opened[row] if np.isfinite(opened[row]) else close[row]
-        fall = 1.0 - (at_open + close[row]) / 2.0 / before
-        events.append(Event(int(row), paid[row], before, close[row], step, fall, split[row]))
-    return events
+def _known(
+    series: _Series, amounts: list[float | None]
+) -> tuple[list[Event], Floats, list[bool], float]:
+    """The series with the amounts that were decided."""
+    events = [
+        event if amount is None else event._replace(paid=amount)
+        for event, amount in zip(series.events, amounts, strict=True)
+    ]
+    agreed = [amount is not None and amount > 0 for amount in amounts]
+    return events, series.times, agreed, series.deviation
 
 
-def _deviation(frame: pd.DataFrame) -> float:
-    """Mean absolute deviation of what `Event.fall` is on other days, as a median tells it."""
-    close, opened = frame["close"].to_numpy(np.float64), frame["open"].to_numpy(np.float64)
-    falls = 1.0 - (opened[1:] + close[1:]) / 2.0 / close[:-1]
-    falls = falls[np.isfinite(falls)]
-    return max(float(np.median(np.abs(falls))) / np.log(2.0), LEAST) if len(falls) else LEAST
-
-
-def _agrees(paid: float, event: Event) -> bool:
-    """Whether the step of the adjusted close is that of so large a dividend, by either rule.
-
-    It is reinvested at the close before or at that of the ex-date, see `adjust`.
-    """
-    either = (paid / event.before, paid / (event.close + paid))
-    return any(abs(each - event.step) < max(AGREE * each, NEGLIGIBLE) for each in either)
-
-
-def _likely(paid: float, event: Event, deviation: float) -> float:
-    """Log likelihood of a fall, given what was paid, and of paying so much."""
-    yielded = paid / event.before
-    usual = (np.log(yielded) - USUAL) / SPREAD
-    return float(-abs(event.fall - yielded) / deviation - usual**2 / 2.0)
-
-
-def _amounts(events: list[Event], deviation: float) -> list[float]:
-    """What was paid: as recorded, or in another unit."""
-    agreed = [event for event in events if _agrees(event.paid, event)]
-    amounts, undecided, leaning = [], [], 0.0
-    for number, event in enumerate(events):
-        amounts.append(event.paid)
-        if np.isnan(event.step) or event in agreed:
-            others = [each.paid for each in agreed if each is not event]
-            amounts[-1] = _in_doubt(event, others, deviation)
-        elif event.split != 1.0 and _agrees(event.paid / event.split, event):
-            amounts[-1] = event.paid / event.split
-        elif _agrees(event.paid / 100.0, event):
-            other = event.paid / 100.0
-            gained = _likely(other, event, deviation) - _likely(event.paid, event, deviation)
-            if abs(gained) < DECIDED:
-                undecided.append(number)
-            else:
-                leaning += np.sign(gained)
-                amounts[-1] = other if gained > 0 else event.paid
-    for number in undecided:
-        amounts[number] /= 100.0 if leaning > 0 else 1.0
+def _amounts(series: _Series, before: list[float | None] | None = None) -> list[float | None]:
+    """What was paid, of each event; None where it is not decided, now or `before`."""
+    amounts: list[float | None] = []
+    kinds: dict[str, list[int]] = {}
+    gone = _copies(series)
+    none_adjusted = _none_adjusted(series)
+    for number, event in enumerate(series.events):
+        if before is not None and before[number] is not None:
+            amounts.append(before[number])
+        elif number in gone:
+            amounts.append(0.0)
+        elif np.isnan(event.step) or series.agreed[number]:
+            amounts.append(_in_doubt(series, number))
+        elif event.paid == 0.0:
+            amounts.append(_missing(series, number))
+        elif abs(event.step) <= event.rounding:
+            amounts.append(event.paid if none_adjusted else _unadjusted(series, number))
+        else:
+            kind, told = _told(event)
+            gained = _score(series, number, told) - _score(series, number, event.paid)
+            gained -= RECORDED if kind == "other" else 0.0
+            amounts.append(told if gained > DECIDED else event.paid if gained < -DECIDED else None)
+            kinds.setdefault(kind, []).append(number)
+    for numbers in kinds.values():
+        _follow(series, amounts, numbers)
     return amounts
 
 
-def _in_doubt(event: Event, others: list[float], deviation: float) -> float:
+def _follow(series: _Series, amounts: list[float | None], numbers: list[int]) -> None:
+    """Decide what is undecided as most events of its kind are; and all where nearly all are."""
+    decided = [amounts[i] for i in numbers]
+    kept = sum(amounts[i] == series.events[i].paid for i in numbers)
+    changed = sum(amount is not None for amount in decided) - kept
+    most, least = max(kept, changed), min(kept, changed)
+    if most == least:
+        return
+    for i in numbers:
+        if amounts[i] is None or (most >= MANY and least <= most / MANY):
+            amounts[i] = series.events[i].paid if kept > changed else _told(series.events[i])[1]
+
+
+def _told(event: Event) -> tuple[str, float]:
+    """The amount that the adjusted close tells of: a part or multiple of the one recorded, exactly,
+    where it is near one."""
+    for kind, factor in (
+        ("too large", 0.01), ("too small", 100.0), ("split", 1.0 / event.split),
+        ("split", event.split),
+    ):  # fmt: skip
+        if factor != 1.0 and event.agrees(event.paid * factor):
+            return kind, event.paid * factor
+    return "other", event.told
+
+
+def _others(series: _Series, number: int) -> Floats:
+    """Logs of the dividends nearest to one on which yield and step agree."""
+    near = np.argsort(np.abs(series.times - series.times[number]), kind="stable")
+    found = [series.events[i].paid for i in near if i != number and series.agreed[i]]
+    logs: Floats = np.log(np.array(found[:NEIGHBOURS]))
+    return logs
+
+
+def _score(series: _Series, number: int, paid: float) -> float:
+    """Log likelihood of the fall, given what was paid, and of paying so much."""
+    event = series.events[number]
+    if not 0.0 < paid < event.before:
+        return -np.inf
+    fall = -float(event.missed_by(paid, series.deviation))
+    others = _others(series, number)
+    if len(others) < 2:
+        return fall - float((np.log(paid / event.before) - USUAL) ** 2 / SPREAD**2 / 2.0)
+    middle = float(np.median(others))
+    spread = max(ALIKE, 1.48 * float(np.median(np.abs(others - middle))))
+    unlike = float(np.min(np.abs(np.log(paid) - others)))
+    return float(fall - min(unlike**2 / spread**2 / 2.0, MOST_ALIKE))
+
+
+def _in_doubt(series: _Series, number: int) -> float:
     """A dividend that nothing contradicts but the price, and the size of the others."""
-    typical = np.median(np.log(others)) if len(others) > 1 else None
-
-    def score(paid: float) -> float:
-        unlike = 0.0 if typical is None else (np.log(paid) - typical) ** 2 / 2.0
-        return _likely(paid, event, deviation) - unlike
-
-    def missed_by(paid: float) -> float:
-        return abs(event.fall - paid / event.before) / deviation
-
+    event, deviation = series.events[number], series.deviation
+    kept = _score(series, number, event.paid)
     best = event.paid
     for other in (event.paid / 100.0, event.paid * 100.0):
-        told = missed_by(other) < EXPLAINED < missed_by(event.paid)
-        if told and score(other) - score(event.paid) > DOUBT:
+        explained = event.missed_by(other, deviation) < EXPLAINED
+        refuted = event.missed_by(event.paid, deviation) > EXPLAINED
+        refuted |= _regular(_others(series, number), other)
+        if explained and refuted and _score(series, number, other) - kept > DOUBT:
             best = other
     return best
 
 
-def _twice(frame: pd.DataFrame, events: list[Event], amounts: list[float]) -> list[int]:
-    """Rows at which a dividend is that of another row: of the two the one with the smaller fall.
+def _regular(others: Floats, paid: float) -> bool:
+    """Whether a series pays much the same each time, and this is the same."""
+    nearest = others[:MANY]
+    if len(nearest) < 3 or nearest.max() - nearest.min() > VARIED:
+        return False
+    return bool(abs(np.log(paid) - np.median(nearest)) < REGULAR)
 
-    Unless yield, step and fall agree that it was paid.
+
+def _turn(series: _Series, number: int) -> float:
+    """Log odds that a dividend was due, by the times of the others.
+
+    Without one that was, there is a hole between its neighbours; one that was not is too near.
     """
-    times = frame.index[[event.row for event in events]]
-    if len(events) > 2 and np.median(np.diff(times.to_numpy())) < APART.to_timedelta64():
-        return []
-    gone = []
-    for (first, one), (second, other) in zip(
-        zip(events[:-1], amounts[:-1], strict=True), zip(events[1:], amounts[1:], strict=True),
-        strict=True,
-    ):  # fmt: skip
-        near = frame.index[second.row] - frame.index[first.row] <= TWICE
-        if near and np.isclose(one, other, rtol=1e-3):
-            event, paid = (first, one) if first.fall < second.fall else (second, other)
-            if event.fall < BORNE_OUT * paid / event.before or not _agrees(paid, event):
-                gone.append(event.row)
+    times, at = series.times, series.times[number]
+    others = np.array([times[i] for i in range(len(times)) if i != number and series.agreed[i]])
+    place = int(np.searchsorted(others, at))
+    gaps = np.delete(np.diff(others), place - 1) if 0 < place < len(others) else np.diff(others)
+    if not len(gaps):
+        return 0.0
+    nearest = float(np.min(np.abs(others - at)))
+    if nearest < EARLY * gaps.min():
+        return -TURN
+    if 0 < place < len(others):
+        return TURN if others[place] - others[place - 1] > HOLE * gaps.max() else 0.0
+    if nearest > HOLE * gaps.max():
+        return 0.0
+    # The latest dividend is the one that a vendor has not yet adjusted for.
+    return TURN / 1.5 if place else TURN / 3.0
+
+
+def _fell(series: _Series, number: int, paid: float) -> float:
+    """Log odds, by the price alone, that so much was paid and not nothing."""
+    event = series.events[number]
+    return abs(event.fall) / series.deviation - event.missed_by(paid, series.deviation)
+
+
+def _missing(series: _Series, number: int) -> float | None:
+    """A step of the adjusted close where no dividend is recorded: one, if it is like the others
+    and its turn; a spin-off is neither."""
+    event = series.events[number]
+    others = _others(series, number)
+    if not (event.step > 0 and len(others) > 2 and _turn(series, number) > 0):
+        return None
+    like = np.min(np.abs(np.log(event.told) - others)) < LIKE
+    explained = event.missed_by(event.told, series.deviation) < EXPLAINED
+    return event.told if like and explained else None
+
+
+def _none_adjusted(series: _Series) -> bool:
+    """Whether the adjusted close is adjusted for no dividend at all."""
+    paid = [event for event in series.events if event.paid > 0 and not np.isnan(event.step)]
+    flat = sum(abs(event.step) <= event.rounding for event in paid)
+    return len(paid) > 0 and flat == len(paid)
+
+
+def _unadjusted(series: _Series, number: int) -> float | None:
+    """A dividend that the adjusted close knows nothing of: a phantom, if it is out of turn and the
+    price did not fall by it; and perhaps in another unit besides."""
+    paid = series.events[number].paid
+    best = paid
+    for other in (paid / 100.0, paid * 100.0):
+        if _score(series, number, other) - _score(series, number, paid) > DOUBT:
+            best = other
+    odds = _turn(series, number) + _fell(series, number, best)
+    return best if odds > DECIDED else 0.0 if odds < -DECIDED else None
+
+
+def _copies(series: _Series) -> set[int]:
+    """Events that are the dividend of another one within a week, recorded again.
+
+    Where the adjusted close knows of one of them, that is the true one; otherwise the one on which
+    the price fell, and in doubt the first.
+    """
+    paid = [i for i, event in enumerate(series.events) if event.paid > 0]
+    times = series.times[paid]
+    if len(paid) > 2 and np.median(np.diff(times)) < APART / np.timedelta64(1, "D"):
+        return set()
+    gone: set[int] = set()
+    for one, other in itertools.pairwise(paid):
+        first, second = series.events[one], series.events[other]
+        near = series.times[other] - series.times[one] <= TWICE / np.timedelta64(1, "D")
+        if not near or one in gone or not np.isclose(first.paid, second.paid, rtol=1e-3):
+            continue
+        known = [abs(event.step) > event.rounding for event in (first, second)]
+        if known[0] != known[1]:
+            gone.add(other if known[0] else one)
+            continue
+        fell = [_fell(series, number, first.paid) for number in (one, other)]
+        if min(fell) > EXPLAINED:
+            continue  # it fell by it twice
+        odds = SECOND + fell[0] - fell[1]
+        if abs(odds) > COPIED:
+            gone.add(other if odds > 0 else one)
     return gone
-
-
-def _reinvests_at_close(events: list[Event]) -> bool:
-    """Whether the vendor's steps are nearer to the rule that reinvests at the close of the day."""
-    nearer = [
-        abs(each.paid / (each.close + each.paid) - each.step)
-        < abs(each.paid / each.before - each.step)
-        for each in events
-        if _agrees(each.paid, each)
-    ]
-    return sum(nearer) > len(nearer) / 2
-
-
-def _adjusted(frame: pd.DataFrame, events: list[Event], paid: Floats, raw: bool) -> Floats:
-    """The adjusted close by steps that its vendor and we agree on, and ours where we do not."""
-    published = frame["adjusted close"].to_numpy(np.float64)
-    close = frame["close"].to_numpy(np.float64)
-    wrong = {event.row for event in events if not _agrees(paid[event.row], event)}
-    at_close = _reinvests_at_close(events)
-    if not wrong and (published[np.isfinite(published)] > 0).all():
-        return published
-    ratio = published / close
-    factor = np.ones(len(close))
-    split = frame["split"].to_numpy(np.float64)
-    running = ratio[np.flatnonzero(np.isfinite(ratio))[-1]]
-    known = {event.row: event for event in events}
-    later = None
-    for row in range(len(close) - 1, -1, -1):
-        if np.isfinite(close[row]):
-            if later is not None and later not in known:
-                step = ratio[row] / ratio[later] * (split[later] if raw else 1.0)
-                # A step that no dividend explains is the vendor's, and stays if it can be one.
-                running *= step if 0.0 < step < 1.5 else 1.0
-            factor[row] = running
-            later = row
-        else:
-            factor[row] = np.nan
-        if row in known:
-            event = known[row]
-            base = event.close + paid[row] if at_close else event.before
-            running *= 1.0 - (paid[row] / base if row in wrong else event.step)
-        if raw:
-            running /= split[row]
-    adjusted = close * factor
-    same = np.isclose(adjusted, published, rtol=ADJUSTED, atol=0.0)
-    return np.where(same, published, adjusted)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from drltrade.data.bars import PRICES, SLACK
 from drltrade.data.dividends import corrected
 from drltrade.data.faults import bad_ticks, missing, not_positive, outside_bars
+from drltrade.data.filled import filled
 from drltrade.data.layout import Adjustment
 from drltrade.data.scale import rescaled
 from drltrade.errors import DataError
@@ -23,6 +24,7 @@ WHOLE = "*"
 """The column of a log's line that sets a whole bar aside; before is its close."""
 ACCEPTED = "!"
 """The column of a line that calls a bar true although the check calls it an error."""
+_NOTHING = pd.DataFrame(columns=list(LOG))
 _ROUNDING = 0.05
 """How far a rescaled price may lie outside its bar, for it had few digits left."""
 
@@ -41,11 +43,23 @@ def repairs(frame: pd.DataFrame, symbol: str, adjustment: Adjustment) -> pd.Data
         bar that is to be set aside; by time.
     """
     lines: list[pd.DataFrame] = []
-    mended = frame.copy()
+    mended = frame
+    unsure: list[tuple[NDArray[np.bool_], str]] = []
     for each in rescaled(frame, symbol, raw=adjustment == "raw"):
-        mended.loc[each.mask, each.column] *= each.factor
+        if each.column == WHOLE:
+            unsure.append((each.mask, each.why))
+            continue
+        values = mended[each.column].to_numpy(np.float64, copy=True)
+        values[each.mask] *= each.factor
+        mended = mended.assign(**{each.column: values})
         lines.append(_lines(frame, mended, each.column, each.mask, "scale", each.why))
-    lines += _within_bars(frame, mended)
+    if lines:
+        mended = mended.copy()
+        lines += _within_bars(frame, mended)
+    for fill in filled(mended, raw=adjustment == "raw") if adjustment != "full" else []:
+        mended = mended.assign(**{fill.column: fill.values})
+        why = "missing; as the ratio of close and adjusted close tells"
+        lines.append(_lines(frame, mended, fill.column, fill.mask, "adjustment", why))
     dividends = None if adjustment == "full" else corrected(mended, raw=adjustment == "raw")
     if dividends is not None:
         for column, kind, why in (
@@ -53,15 +67,22 @@ def repairs(frame: pd.DataFrame, symbol: str, adjustment: Adjustment) -> pd.Data
             ("adjusted close", "adjustment", "does not follow from the close and the dividends"),
         ):
             changed = ~_same(dividends[column], mended[column])
-            mended[column] = dividends[column]
+            if not changed.any():
+                continue
+            mended = mended.assign(**{column: dividends[column]})
             lines.append(_lines(frame, mended, column, changed, kind, why))
-    for wrong, why in _impossible(mended):
+    for wrong, why in [*_impossible(mended), *unsure]:
+        if not wrong.any():
+            continue
         aside = pd.DataFrame({"time": frame.index[wrong], "column": WHOLE})
         close = frame["close"].to_numpy()[wrong]
         lines.append(aside.assign(before=close, after=np.nan, kind="quarantine", why=why))
-    log = pd.concat(lines) if lines else pd.DataFrame(columns=list(LOG))
+    if not lines:
+        return _NOTHING.copy()
+    log = pd.concat(lines)
     # Of a value that was mended twice the last line tells where it has come to.
     log = log.drop_duplicates(["time", "column"], keep="last").sort_values(["time", "column"])
+    log = log[(log["column"] == WHOLE) | ~_same(log["before"], log["after"])]
     return log.reset_index(drop=True)[list(LOG)]
 
 
@@ -150,7 +171,7 @@ def _impossible(frame: pd.DataFrame) -> list[tuple[NDArray[np.bool_], str]]:
     outside, _ = outside_bars(frame)
     tick = np.zeros(len(frame), np.bool_)
     sound = ~(absent | zero | outside)
-    tick[sound] = bad_ticks(frame[sound])[1]
+    tick[sound] = bad_ticks(frame if sound.all() else frame[sound])[1]
     return [
         (absent, "a value is missing"),
         (zero, "a price of 0 or below, or a volume below"),

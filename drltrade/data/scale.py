@@ -1,11 +1,7 @@
 """Bars quoted in another unit than their neighbours: before a split, or in pence instead of pounds.
 
-Whether a bar is off by a factor F is a hidden state, k_t = 1 or 0, of the log price p_t:
-
-    p_t - p_{t-1} = r_t + (k_t - k_{t-1}) log F
-
-with returns r_t of Student's t with 3 degrees of freedom, and a price on each change of state. The
-likeliest path (Viterbi 1967) finds single bars and long runs alike.
+`levels` finds them by their prices; here is what else must agree: the volume, which a split changes
+the other way, and the adjusted close. What does not agree is set aside.
 """
 
 from typing import NamedTuple
@@ -15,28 +11,84 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from drltrade.data.bars import PRICES
+from drltrade.data.faults import BUSY, Floats, Mask
+from drltrade.data.levels import off_by, runs
 
 HUNDREDTHS = ("L", "JO", "TA", "IL")
 """Suffixes of symbols of exchanges that quote in hundredths: pence, cents, agorot."""
 SMALLEST_SPLIT = 0.18
 """Logarithm of the smallest ratio that is told from an ordinary move."""
-NEAR, FIRST_NEAR = 40, 5
-"""Bars before its split within which a run must have ended; the second, one whose beginning is not
-seen. Elsewhere a move of the split's size is a true one."""
-SWITCH = {"split": 4.0, "unit": 8.0}
-"""Minus the log probability of a change of state: a split is known to have been there."""
-DEGREES = 3.0
-SMALLEST_DEVIATION = 0.003
+FIRST_NEAR = 5
+"""Bars before its split within which a run must end whose beginning is not seen. Elsewhere a move
+of the split's size is a true one."""
+SWITCH = {"split": 5.0, "unit": 8.0}
+"""Minus the log probability of a change of state."""
+AT_SPLIT = 1.5
+"""And at the split itself: a vendor that forgets a split is nothing rare."""
+AROUND = 20
+"""Bars on either side of a run whose volumes are compared with its own."""
+BOTH = 1.0
+"""Log odds that volumes are in old shares where prices are."""
+UNSURE = 1.0
+"""Log odds below which it is not told whether the volumes are."""
+FEW = 0.05
+"""Share of a series that may be set aside for that."""
 
 
 class Rescaled(NamedTuple):
-    """Values of one bar or more that are to be multiplied."""
+    """Values of one bar or more that are to be multiplied, or bars that are to be set aside."""
 
-    mask: NDArray[np.bool_]
+    mask: Mask
     """[T]"""
     column: str
+    """"*": the whole bars are to be set aside."""
     factor: float
     why: str
+
+
+class _Mending:
+    """A series on its way: what was found, and the values with it."""
+
+    def __init__(self, frame: pd.DataFrame) -> None:
+        self.frame = frame
+        self._logs: dict[str, Floats] = {}
+        self.found: list[Rescaled] = []
+        self.prices = list(PRICES)
+
+    def mend(self, mask: Mask, columns: list[str], factor: float, why: str) -> None:
+        """Multiply."""
+        if not mask.any():
+            return
+        for column in columns:
+            self.found.append(Rescaled(mask, column, factor, why))
+            values = self.frame[column].to_numpy(np.float64, copy=True)
+            values[mask] *= factor
+            self.frame = self.frame.assign(**{column: values})
+            self._logs.pop(column, None)
+
+    def log(self, column: str) -> Floats:
+        """[T] logs of a column; NaN where there is none."""
+        if column not in self._logs:
+            with np.errstate(invalid="ignore", divide="ignore"):
+                logs = np.log(self.frame[column].to_numpy(np.float64))
+            self._logs[column] = np.where(np.isfinite(logs), logs, np.nan)
+        return self._logs[column]
+
+    def level(self) -> Floats:
+        """[T] log of the middle of a bar's prices; NaN where there is none."""
+        logs = np.stack([self.log(name) for name in PRICES])
+        ordered = np.sort(logs, axis=0)  # NaN last
+        middle: Floats = (ordered[1] + ordered[2]) / 2.0
+        holes = np.isnan(ordered[3])
+        if holes.any():
+            present = holes & ~np.isnan(ordered[0])
+            middle[holes] = np.nan
+            middle[present] = np.nanmedian(logs[:, present], axis=0)
+        return middle
+
+    def adjusted(self) -> Floats | None:
+        """[T] log of the adjusted close."""
+        return self.log("adjusted close") if "adjusted close" in self.frame else None
 
 
 def rescaled(frame: pd.DataFrame, symbol: str, raw: bool = False) -> list[Rescaled]:
@@ -47,112 +99,160 @@ def rescaled(frame: pd.DataFrame, symbol: str, raw: bool = False) -> list[Rescal
         symbol: says whether the exchange quotes in hundredths.
         raw: prices are not adjusted for splits, nor ought to be.
     """
-    found: list[Rescaled] = []
-    prices = [name for name in (*PRICES, "adjusted close") if name in frame]
-    mended, dates = frame.copy(), pd.DatetimeIndex(frame.index)
-
-    def mend(mask: NDArray[np.bool_], column: str, factor: float, why: str) -> None:
-        found.append(Rescaled(mask, column, factor, why))
-        mended.loc[mask, column] *= factor
-
-    for t in [] if raw else np.flatnonzero(_splits(frame)).tolist():
-        factor = float(frame["split"].iloc[t])
-        off = _runs_before(t, _off(_level(mended), factor, SWITCH["split"]))
-        if off.any():
-            why = f"not adjusted for the split {factor:g} of {dates[t].date()}"
-            for name in prices:
-                mend(off, name, 1.0 / factor, why)
-            mend(off, "volume", factor, why)
-    # Splits that are told of, and prices not adjusted for, are no change of unit.
+    mending = _Mending(frame)
+    if not raw and "split" in frame:
+        for row in reversed(np.flatnonzero(_large_splits(frame)).tolist()):
+            _unadjusted(mending, row)
     told = np.cumsum(np.log(frame["split"].to_numpy())) if raw and "split" in frame else 0.0
-    high = _off(_level(mended) + told, 100.0, SWITCH["unit"])
-    if high.any() and not high.all():
-        low_is_wrong = _in_hundredths(symbol) or high.mean() > 0.5
-        wrong, factor = (~high, 100.0) if low_is_wrong else (high, 0.01)
-        for name in prices:
-            mend(wrong, name, factor, f"{_times(factor)} of what the other bars are")
-    level = _level(mended) + told
-    for name in prices:
-        with np.errstate(invalid="ignore", divide="ignore"):
-            value = np.log(mended[name].to_numpy(np.float64))
-            value += told if name != "adjusted close" else 0.0
-        # An adjusted close has a level of its own.
-        level_here = pd.Series(value if name == "adjusted close" else level)
-        around = level_here.rolling(7, center=True, min_periods=2).median().to_numpy()
-        apart = value - around
+    _units(mending, symbol, told)
+    _single_prices(mending, told)
+    return mending.found
+
+
+def _large_splits(frame: pd.DataFrame) -> Mask:
+    """[T] bars of splits that are large enough."""
+    split = frame["split"].to_numpy(np.float64)
+    large: Mask = np.abs(np.log(np.where(split > 0, split, 1.0))) > SMALLEST_SPLIT
+    return large
+
+
+def _unadjusted(mending: _Mending, row: int) -> None:
+    """Bars before a split that are not adjusted for it."""
+    frame, split = mending.frame, float(mending.frame["split"].iloc[row])
+    # What lies after the split is right: it is the last thing that is looked at.
+    end = min(row + 1, len(frame))
+    adjusted = mending.adjusted()
+    off = off_by(
+        mending.level()[:end], None if adjusted is None else adjusted[:end], split,
+        SWITCH["split"], last=True, at=row, cheap=AT_SPLIT, others=_other_splits(frame, row)[:end],
+    )  # fmt: skip
+    price, other = (_padded(each, len(frame)) for each in off)
+    volume = frame["volume"].to_numpy(np.float64)
+    for first, last in runs(price | other):
+        seen = first > 0
+        if not (seen or row - FIRST_NEAR <= last <= row) or last > row:
+            continue
+        if not seen and last < row and _busy(volume, last, split):
+            continue  # a true move, on much volume
+        run = np.zeros(len(frame), np.bool_)
+        run[first:last] = True
+        why = f"not adjusted for the split {split:g} of {_date(frame, row)}"
+        mending.mend(
+            run & other, ["adjusted close"] if adjusted is not None else [], 1 / split, why
+        )
+        mending.mend(run & price, list(PRICES), 1.0 / split, why)
+        if not (run & price).any():
+            continue
+        steps = np.setdiff1d(np.flatnonzero(_large_splits(frame)), row)
+        odds = _volume_is_off(volume, first, last, split, steps)
+        if abs(odds) < UNSURE and last - first <= max(FEW * len(frame), 1):
+            mending.found.append(
+                Rescaled(run, "*", np.nan, f"{why}, and its volume perhaps neither")
+            )
+        elif odds > 0:
+            mending.mend(run & (volume > 0), ["volume"], split, why)
+
+
+def _other_splits(frame: pd.DataFrame, row: int) -> Floats:
+    """[T] moves that there are at other splits if nothing is adjusted for them."""
+    split = frame["split"].to_numpy(np.float64)
+    moves = -np.log(np.where(split > 0, split, 1.0))
+    moves[row] = 0.0
+    return moves
+
+
+def _volume_is_off(
+    volume: Floats, first: int, last: int, split: float, steps: NDArray[np.int64]
+) -> float:
+    """Log odds that the volumes of a run are in the shares of before the split.
+
+    By the volumes at both its edges, but where one is at another split, which is a step as well.
+    """
+    odds, told = 0.0, False
+    for edge, inward in ((last, -1), (first, 1)):
+        if not 0 < edge < len(volume) or (inward > 0 and (np.abs(steps - edge) < 2).any()):
+            continue
+        near = min(AROUND, last - first)
+        left = volume[max(edge - (near if inward < 0 else AROUND), 0) : edge]
+        right = volume[edge : edge + (AROUND if inward < 0 else near)]
+        # Of another split nearby only what lies on this side of it.
+        between = steps[(steps > edge) & (steps < edge + AROUND)]
+        right = right[: int(between.min()) - edge] if len(between) else right
+        between = steps[(steps < edge) & (steps > edge - AROUND)]
+        left = left[len(left) - (edge - int(between.max())) :] if len(between) else left
+        inside, outside = (left, right) if inward < 0 else (right, left)
+        inside, outside = inside[inside > 0], outside[outside > 0]
+        if not (len(inside) and len(outside)):
+            continue
+        inside, outside = np.log(inside), np.log(outside)
+        spread = max(1.48 * float(np.median(np.abs(outside - np.median(outside)))), 0.15)
+        variance = 1.57 * spread**2 * (1.0 / len(inside) + 1.0 / len(outside)) + 0.1**2
+        apart = float(np.median(inside) - np.median(outside))
+        odds += float(apart**2 - (apart + np.log(split)) ** 2) / (2.0 * variance)
+        told = True
+    return BOTH + odds if told else 0.0
+
+
+def _busy(volume: Floats, row: int, split: float) -> bool:
+    """Whether a bar trades more than those before, in either shares."""
+    before = volume[max(row - AROUND, 0) : row]
+    before = before[before > 0]
+    return len(before) > 0 and bool(volume[row] > BUSY * max(split, 1.0) * np.median(before))
+
+
+def _units(mending: _Mending, symbol: str, told: Floats | float) -> None:
+    """Bars in pence among those in pounds, or the reverse."""
+    level, adjusted = mending.level() + told, mending.adjusted()
+    # Splits that are told of, and prices not adjusted for, are no change of unit.
+    off = off_by(level, adjusted, 100.0, SWITCH["unit"])
+    # Of a ratio of adjusted close and price that is near 1 both are in one unit.
+    ratio = np.zeros(len(level)) if adjusted is None else np.abs(adjusted - level)
+    varies = [bool(each.any() and not each.all()) for each in off]
+    hundredths = _in_hundredths(symbol)
+    for number, (high, columns) in enumerate(
+        zip(off, (list(PRICES), ["adjusted close"]), strict=True)
+    ):
+        if not varies[number] or (number == 1 and adjusted is None):
+            continue
+        low_is_wrong = hundredths or float(high.mean()) > 0.5
+        if adjusted is not None and not varies[1 - number]:
+            low_is_wrong = bool(np.nanmedian(ratio[high]) < np.nanmedian(ratio[~high]))
+        factor = 100.0 if low_is_wrong else 0.01
+        why = f"{_times(factor)} of what the other bars are"
+        there = np.isfinite(level)
+        mending.mend((high != low_is_wrong) & there, columns, factor, why)
+
+
+def _single_prices(mending: _Mending, told: Floats | float) -> None:
+    """Single prices in another unit than those around them."""
+    level, adjusted = mending.level() + told, mending.adjusted()
+    steps = [
+        each is not None and bool((np.abs(np.diff(each)) > 3.0).any()) for each in (level, adjusted)
+    ]
+    for name in [*PRICES, *(["adjusted close"] if "adjusted close" in mending.frame else [])]:
+        own = name == "adjusted close"  # it has a level of its own
+        value = mending.log(name) + (0.0 if own else told)
+        reference = value if own else level
+        # Most series have no such step anywhere, and need no middle.
+        if not ((np.abs(value - reference) > 1.0).any() or steps[own]):
+            continue
+        around = pd.Series(reference).rolling(7, center=True, min_periods=2).median().to_numpy()
         for factor in (100.0, 0.01):
-            off = np.abs(apart + np.log(factor)) < np.log(1.5)
-            if off.any():
-                mend(off, name, factor, f"{_times(factor)} of the prices around it")
-    return found
+            off = np.abs(value - around + np.log(factor)) < np.log(1.5)
+            mending.mend(off, [name], factor, f"{_times(factor)} of the prices around it")
 
 
-def _runs_before(t: int, off: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """[T] those runs that end at bar t, or not long before."""
-    edges = np.flatnonzero(np.diff(np.concatenate(([False], off, [False])).astype(np.int8)))
-    kept = np.zeros(len(off), np.bool_)
-    for begin, end in zip(edges[::2], edges[1::2], strict=True):
-        near = NEAR if begin > 0 else FIRST_NEAR
-        kept[begin:end] = t - near <= end <= t
-    return kept
+def _padded(mask: Mask, length: int) -> Mask:
+    return np.concatenate((mask, np.zeros(length - len(mask), np.bool_)))
+
+
+def _date(frame: pd.DataFrame, row: int) -> object:
+    return pd.DatetimeIndex(frame.index)[row].date()
 
 
 def _times(factor: float) -> str:
     return "a hundredth" if factor > 1 else "a hundred times"
 
 
-def _level(frame: pd.DataFrame) -> NDArray[np.float64]:
-    """[T] log of the middle of a bar's prices; NaN where there is none."""
-    values = frame[list(PRICES)].to_numpy(np.float64)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        logs = np.log(np.where(values > 0, values, np.nan))
-    present = ~np.isnan(logs).all(1)
-    level = np.full(len(frame), np.nan)
-    level[present] = np.nanmedian(logs[present], axis=1)
-    return level
-
-
-def _splits(frame: pd.DataFrame) -> NDArray[np.bool_]:
-    """[T] bars of splits that are large enough."""
-    if "split" not in frame:
-        return np.zeros(len(frame), np.bool_)
-    split = frame["split"].to_numpy(np.float64)
-    large: NDArray[np.bool_] = np.abs(np.log(np.where(split > 0, split, 1.0))) > SMALLEST_SPLIT
-    return large
-
-
 def _in_hundredths(symbol: str) -> bool:
     return symbol.replace("-", ".").rpartition(".")[2] in HUNDREDTHS and symbol not in HUNDREDTHS
-
-
-def _off(level: NDArray[np.float64], factor: float, switch: float) -> NDArray[np.bool_]:
-    """[T] bars whose prices are `factor` times what they ought to be; False where there is none."""
-    there = np.flatnonzero(~np.isnan(level))
-    off = np.zeros(len(level), np.bool_)
-    if len(there) < 3:
-        return off
-    moves = np.diff(level[there])
-    jump = np.log(factor)
-    if not (np.abs(np.abs(moves) - abs(jump)) < abs(jump) / 2).any():
-        return off  # nothing like it, as in nearly every series
-    middle = np.median(moves)
-    deviation = max(1.48 * float(np.median(np.abs(moves - middle))), SMALLEST_DEVIATION)
-
-    def cost(residual: NDArray[np.float64]) -> NDArray[np.float64]:
-        scaled: NDArray[np.float64] = (residual / deviation) ** 2 / DEGREES
-        return (DEGREES + 1) / 2 * np.log1p(scaled)
-
-    stay, up, down = cost(moves), cost(moves - jump) + switch, cost(moves + jump) + switch
-    best = np.zeros((len(there), 2))
-    came = np.zeros((len(there), 2), np.int8)
-    for t in range(1, len(there)):
-        into = ((best[t - 1, 0] + stay[t - 1], best[t - 1, 1] + down[t - 1]),
-                (best[t - 1, 0] + up[t - 1], best[t - 1, 1] + stay[t - 1]))  # fmt: skip
-        for state in (0, 1):
-            came[t, state] = int(into[state][1] < into[state][0])
-            best[t, state] = min(into[state])
-    state = int(best[-1, 1] < best[-1, 0])
-    for t in range(len(there) - 1, -1, -1):
-        off[there[t]] = bool(state)
-        state = int(came[t, state])
-    return off

@@ -82,7 +82,8 @@ CASES = {
         lambda b: scaled(b, 40, 6.4, 20.0), ("warning", "large_move"), [40], "perhaps true",
     ),
     "pence for pounds": (
-        lambda b: scaled(b, 40, 100.0), ("error", "currency_unit"), [40], "a hundred times",
+        lambda b: scaled(b, 40, 100.0), ("error", "currency_unit"), range(40),
+        "a hundredth of what the other bars are (40 bars, ",
     ),
     "another scale": (
         lambda b: scaled(b, 40, 27.0), ("error", "scale_break"), [40], "the unit of prices",

@@ -8,7 +8,8 @@ The kinds are those met in public data sets: duplicate, missing, zero_price, hig
 mixed_adjustment (the close adjusted for dividends, the others not), bad_tick, split, spin_off,
 currency_unit, scale_break, ticker_reuse, large_move, flat, stale, untraded, zero_volume,
 volume_missing, volume_unit, missing_bar, missing_session, no_session, early_end, late_start,
-zone_shift, large_dividend, survivorship.
+zone_shift, large_dividend, wrong_dividend, wrong_adjusted_close, unusable, survivorship. Whatever a
+repair would change is found.
 """
 
 from collections.abc import Mapping
@@ -21,6 +22,7 @@ from drltrade.data.quality.ends import of_ends
 from drltrade.data.quality.finding import Finding
 from drltrade.data.quality.holes import of_common_dates, of_holes
 from drltrade.data.quality.members import of_members
+from drltrade.data.quality.mendable import mending, of_mending, without
 from drltrade.data.quality.moves import of_moves
 from drltrade.data.quality.quiet import of_quiet
 from drltrade.data.quality.sessions import of_dates, of_hours, of_sessions, sessions_of
@@ -62,14 +64,17 @@ def check(
     found: list[Finding] = []
     clean: dict[str, pd.DataFrame] = {}
     present: dict[str, pd.DataFrame] = {}
+    logs: dict[str, pd.DataFrame] = {}
     for symbol, frame in frames.items():
         found += of_times(symbol, frame)
         ordered = _ordered(frame)
         found += of_values(symbol, ordered)
         found += of_dividends(symbol, ordered)
+        log = mending(symbol, ordered, adjustment)
+        ordered = without(ordered, log)
         priced = ordered["close"].to_numpy(np.float64) > 0
         if priced.any():
-            present[symbol] = ordered
+            present[symbol], logs[symbol] = ordered, log
             clean[symbol] = ordered if priced.all() else ordered[priced]
     sessions = sessions_of(present, calendar, zone) if calendar is not None and clean else None
     for symbol, frame in clean.items():
@@ -78,6 +83,7 @@ def check(
         found += of_volume(symbol, frame)
         found += of_hours(symbol, present[symbol])
         found += of_holes(symbol, present[symbol], sessions)
+        found += of_mending(symbol, logs[symbol], found)
     found += of_dates(clean)
     found += of_ends(present)
     if calendar is not None and sessions is not None:
@@ -92,6 +98,8 @@ def check(
 
 def _ordered(frame: pd.DataFrame) -> pd.DataFrame:
     """By ascending labels, each once."""
+    # Columns are taken some fifty times; names of pandas' own type of text are slow at that.
+    frame = frame.set_axis(pd.Index(list(frame.columns), dtype=object), axis=1)
     if frame.index.is_monotonic_increasing and frame.index.is_unique:
         return frame
     return frame[~frame.index.duplicated(keep="last")].sort_index()

@@ -1,0 +1,136 @@
+"""Runs of bars in another unit than the others: a hidden state of prices and of adjusted closes.
+
+Whether prices (state k) and adjusted closes (state l) of a bar are off by a factor F is hidden;
+what is seen are log returns of the price and of the adjusted close,
+
+    p_t - p_{t-1} = r_t + (k_t - k_{t-1}) log F,    a_t - a_{t-1} = r_t + (l_t - l_{t-1}) log F
+
+with one and the same return r_t, of Student's t with 3 degrees of freedom, and a price on each
+change of state. The likeliest path (Viterbi 1967) finds single bars and long runs alike. Where the
+price and the adjusted close differ in state, their ratio shows it without any noise.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from drltrade.data.faults import Floats, Mask
+
+DEGREES = 3.0
+SMALLEST_DEVIATION = 0.003
+LIKE = 0.35
+"""Part of log F by which a move may differ from it, to be looked at as a change of state."""
+RATIO = 0.02
+"""Deviation of the ratio of price and adjusted close: dividends."""
+STATES = ((0, 0), (1, 0), (0, 1), (1, 1))
+"""(price is off, adjusted close is off)."""
+IMPOSSIBLE = 1e9
+OTHER = 1.5
+"""Minus the log probability that another split is not adjusted for."""
+
+
+class Off(NamedTuple):
+    """Bars that are off by a factor."""
+
+    price: Mask
+    """[T]"""
+    adjusted: Mask
+
+
+def off_by(
+    price: Floats, adjusted: Floats | None, factor: float, switch: float,
+    last: bool = False, at: int | None = None, cheap: float = 0.0, others: Floats | None = None,
+) -> Off:  # fmt: skip
+    """The bars whose prices, or adjusted closes, are `factor` times what others are.
+
+    Args:
+        price: logs [T] of the middle of each bar; NaN where there is none.
+        adjusted: logs of the adjusted closes; None: there are none.
+        factor: F.
+        switch: minus the log probability of a change of state.
+        last: the last bar is known to be right.
+        at: a bar at which a change is likely, for a split is told of there; its cost is `cheap`.
+        cheap: see `at`.
+        others: moves [T] that other splits make, if they are not adjusted for; 0: none.
+    """
+    none = Off(np.zeros(len(price), np.bool_), np.zeros(len(price), np.bool_))
+    there = np.flatnonzero(np.isfinite(price) & (adjusted is None or np.isfinite(adjusted)))
+    if len(there) < 3:
+        return none
+    jump = float(np.log(factor))
+    moves = np.diff(price[there])
+    other = moves if adjusted is None else np.diff(adjusted[there])
+    like = np.abs(np.abs(moves) - abs(jump)) < LIKE * abs(jump)
+    like |= np.abs(np.abs(other) - abs(jump)) < LIKE * abs(jump)
+    rows = np.flatnonzero(like)
+    if not len(rows):
+        return none  # nothing like it, as in nearly every series
+    switching = np.full(len(rows), switch)
+    if at is not None:
+        switching[there[rows + 1] == at] = cheap
+    elsewhere = np.zeros(len(rows)) if others is None else others[there[rows + 1]]
+    deviation = _deviation(moves)
+    path = _path(moves[rows], other[rows], elsewhere, jump, deviation, switching, last)
+    # The state of a bar is that after the last row that could change it.
+    known = np.array(STATES, np.bool_)[path][np.searchsorted(rows, np.arange(len(there)))]
+    none.price[there], none.adjusted[there] = known[:, 0], known[:, 1]
+    return none
+
+
+def _deviation(moves: Floats) -> float:
+    middle = np.median(moves)
+    return max(1.48 * float(np.median(np.abs(moves - middle))), SMALLEST_DEVIATION)
+
+
+def _path(
+    moves: Floats,
+    other: Floats,
+    elsewhere: Floats,
+    jump: float,
+    deviation: float,
+    switching: Floats,
+    last: bool,
+) -> NDArray[np.int64]:
+    """[R + 1] states before, between and after the rows."""
+    count = len(STATES)
+    k, l_ = np.array(STATES).T
+    by_price = k[None, :] - k[:, None]  # from row to column
+    by_adjusted = l_[None, :] - l_[:, None]
+    changes = (by_price != 0) | (by_adjusted != 0)
+    best, came = np.zeros(count), np.zeros((len(moves), count), np.int64)
+    for row in range(len(moves)):
+        price = _explained(moves[row] - by_price * jump, elsewhere[row], deviation)
+        adjusted = _explained(other[row] - by_adjusted * jump, elsewhere[row], deviation)
+        ratio = (moves[row] - other[row] - (by_price - by_adjusted) * jump) / RATIO
+        cost = np.maximum(price, adjusted) + np.minimum(_cost(ratio), 12.0)
+        total = best[:, None] + cost + changes * switching[row]
+        came[row] = np.argmin(total, axis=0)
+        best = total[came[row], np.arange(count)]
+    if last:
+        best[1:] = IMPOSSIBLE
+    path = np.zeros(len(moves) + 1, np.int64)
+    path[-1] = int(np.argmin(best))
+    for row in range(len(moves) - 1, -1, -1):
+        path[row] = came[row, path[row + 1]]
+    return path
+
+
+def _explained(rest: Floats, elsewhere: float, deviation: float) -> Floats:
+    """The cost of a return, or of one at another split that may not be adjusted for."""
+    cost = _cost(rest / deviation)
+    if elsewhere:
+        cost = np.minimum(cost, _cost((rest - elsewhere) / deviation) + OTHER)
+    return cost
+
+
+def _cost(scaled: Floats) -> Floats:
+    """Minus the log density of Student's t, but for a constant."""
+    cost: Floats = (DEGREES + 1.0) / 2.0 * np.log1p(scaled**2 / DEGREES)
+    return cost
+
+
+def runs(mask: Mask) -> list[tuple[int, int]]:
+    """Where its stretches begin, and end (the bar after)."""
+    edges = np.flatnonzero(np.diff(np.concatenate(([False], mask, [False])).astype(np.int8)))
+    return list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))
