@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from drltrade.cli import catalogue, data, generators
+from drltrade.cli import catalogue, checking, data, generators
 
 app = typer.Typer(
     name="drltrade",
@@ -14,6 +14,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+data.data.command("check")(checking.check_data)
 data.data.command("learn")(generators.learn)
 app.add_typer(data.data, name="data")
 app.add_typer(catalogue.envs, name="envs")

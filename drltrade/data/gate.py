@@ -18,10 +18,10 @@ import pandas as pd
 from drltrade.atomic import write_text
 from drltrade.data import quality
 from drltrade.data.bars import Bars
-from drltrade.data.files import Published, read_published
-from drltrade.data.layout import AS_IT_STANDS, Layout
+from drltrade.data.files import BESIDE, Published, read_published
+from drltrade.data.layout import AS_IT_STANDS, Adjustment, Layout
 from drltrade.data.quality import Finding
-from drltrade.data.series import finished
+from drltrade.data.series import finished, settled
 from drltrade.errors import DataError
 
 Accepted = Mapping[str, pd.DatetimeIndex]
@@ -116,7 +116,7 @@ def examined(published: Published, frames: Mapping[str, pd.DataFrame]) -> list[F
                     pd.DatetimeIndex(each["times"]).as_unit("us"), each["text"], each["ratio"])
             for each in kept
         ]  # fmt: skip
-    found = quality.check(published.frames, adjustment=published.adjustment, zone=published.zone)
+    found = quality.check(published.frames, adjustment=_known(published), zone=published.zone)
     adjusted = {
         symbol: frame for symbol, frame in frames.items()
         if published.frames[symbol].shape[1] > frame.shape[1]
@@ -127,6 +127,18 @@ def examined(published: Published, frames: Mapping[str, pd.DataFrame]) -> list[F
             each._asdict() | {"times": [str(time) for time in each.times]} for each in found
         ]))  # fmt: skip
     return found
+
+
+def _known(published: Published) -> Adjustment | None:
+    """What prices are adjusted for, as stated; or as they tell, if something beside them does."""
+    if published.adjustment is not None:
+        return published.adjustment
+    told = {
+        settled(frame.sort_index(), None, symbol) or "raw"
+        for symbol, frame in published.frames.items()
+        if set(BESIDE) & set(frame.columns)
+    }
+    return "raw" if "raw" in told else "split" if told else None
 
 
 def left_over(frames: Mapping[str, pd.DataFrame], found: Sequence[Finding]) -> list[Finding]:
@@ -144,9 +156,9 @@ def left_over(frames: Mapping[str, pd.DataFrame], found: Sequence[Finding]) -> l
 
 @cache
 def _version() -> str:
-    """A digest of what is looked for."""
+    """A digest of what reads, adjusts and examines prices."""
     digest = hashlib.sha256()
-    for file in sorted(Path(quality.__file__).parent.glob("*.py")):
+    for file in sorted(Path(__file__).parent.rglob("*.py")):
         digest.update(file.read_bytes())
     return digest.hexdigest()
 

@@ -184,6 +184,10 @@ class StoredSet:
         for each in found:
             log = repaired[each.symbol][1] if each.symbol is not None else None
             true = () if log is None else log.loc[log["column"] == ACCEPTED, "time"]
+            if log is not None and each.kind in ("missing_bar", "missing_session"):
+                aside = pd.DatetimeIndex(log.loc[log["column"] == WHOLE, "time"])
+                if not len(each.times.difference(aside)):
+                    continue  # what was set aside is not missing
             rest = each.times.difference(pd.DatetimeIndex(true))
             if each.severity != "error" or len(rest) == len(each.times):
                 shown.append(each)

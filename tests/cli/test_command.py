@@ -250,7 +250,7 @@ WRONG = {
     ),
     "empty period": (
         ["backtest", "--baseline", "flat", "--set", 'periods.test=["2030-01-01", "2030-12-31"]'],
-        "the period 2030-01-01 .. 2030-12-31 holds 0 usable bars of SP500",
+        "periods reach from 1999-01-01 to 2030-12-31, and sp500",
     ),
     "unknown period": (
         ["backtest", "--baseline", "flat", "--period", "tset"],

@@ -40,6 +40,8 @@ def test_data_is_checked_and_errors_fail(command, tmp_path):
         ("warning", "large_move", "AAPL", "2000-09-29", 1),
         ("note", "split", "AAPL", "2000-06-21", 2),
         ("note", "split", "MSFT", "2003-02-18", 1),
+        ("note", "late_start", "FB", "2012-05-18", 1),
+        ("note", "late_start", "GOOG", "2004-08-19", 1),
     ]
     lines = ["date,open,high,low,close,volume"]
     lines += [f"2024-03-{day:02d},10,11,9,10.5,1000" for day in range(1, 20)]
@@ -93,7 +95,8 @@ def test_stored_data_is_repaired_and_repairs_are_undone(command, tmp_path):
     told = ("--zone", "UTC", "--adjustment", "full", "--name", "faulty")
     code, out, err = command("data", "import", "A.csv", *told)
     assert (code, "high_low" in out) == (0, True)
-    assert "1 errors: what cannot be true is refused when faulty/1d is loaded; drltrade data" in err
+    assert "1 errors: what cannot be true is refused when faulty/1d is loaded" in err
+    assert "--repair mends A" in err
     assert command("data", "show", "faulty")[0] == 1
     code, out, err = command("data", "check", "faulty", "--repair")
     assert (code, "A: 1 bars (quarantine, from 2024-03-08): a price outside its bar" in err) == (
