@@ -8,6 +8,7 @@ import contextlib
 import hashlib
 import json
 import logging
+import multiprocessing
 import os
 from collections.abc import Mapping, Sequence
 from functools import cache
@@ -171,10 +172,10 @@ def _folder() -> Path:
 _TOLD: set[tuple[str, ...]] = set()
 
 
-def tell(bars: Bars) -> None:
-    """Log the warnings of some prices, once in a process."""
-    key = (bars.sha256, *bars.warnings)
-    if bars.warnings and key not in _TOLD:
-        _TOLD.add(key)
-        for line in bars.warnings:
-            logging.getLogger("drltrade").warning("%s: %s", bars.source, line)
+def tell(source: str, warnings: tuple[str, ...]) -> None:
+    """Log what is to be said of some prices, once: not again, nor in a process that was started to
+    train beside others."""
+    if warnings and (source, *warnings) not in _TOLD and multiprocessing.parent_process() is None:
+        _TOLD.add((source, *warnings))
+        for line in warnings:
+            logging.getLogger("drltrade").warning("%s: %s", source, line)

@@ -6,6 +6,7 @@ from functools import cached_property
 import torch
 
 from drltrade.data.bars import Bars
+from drltrade.data.gate import tell
 from drltrade.envs.config import PortfolioConfig, TradingConfig
 from drltrade.envs.historical import historical_market
 from drltrade.envs.periods import PeriodName
@@ -60,6 +61,7 @@ class Task:
             market, preparation = synthetic_market(process, config, preparation)
             return Task(config, market, preparation, source_of(process), process.digest())
         made = historical_market(config, bars, preparation)
+        tell(made.source, made.warnings)
         return Task(
             made.config, made.market, made.preparation, made.source, made.sha256, made.augmented,
             made.warnings,

@@ -2,7 +2,8 @@
 
 The functions are pure and take arrays; `metrics` applies them to a ledger. Where a number is not
 defined (a Sharpe ratio without volatility, a hit rate without trades) it is NaN: neither zero nor
-an error. The definitions agree with those of empyrical, where it has them.
+an error. Figures of a year are NaN of fewer than `FEWEST_SESSIONS`. The definitions agree with those
+of empyrical, where it has them.
 """
 
 import math
@@ -13,6 +14,7 @@ import pandas as pd
 
 from drltrade.backtest.ledger import Floats, Ledger
 from drltrade.backtest.trades import trades
+from drltrade.data.labels import dates_of
 
 CONVENTIONS: dict[str, str] = {
     "total_return": "Final equity / initial equity - 1, after all costs.",
@@ -60,6 +62,11 @@ CONVENTIONS: dict[str, str] = {
     "final_equity": "Equity at the last close, in money.",
 }
 """Metric -> how it is computed. The keys are those of `metrics`, in the order of a table."""
+
+ANNUAL = ("annual_return", "annual_volatility", "sharpe", "sortino", "calmar", "turnover")
+"""Those that are of a year."""
+FEWEST_SESSIONS = 60
+"""Below which nothing is said of a year: two good days are no +1,685%."""
 
 
 @dataclass(frozen=True)
@@ -162,9 +169,19 @@ def drawdown(ledger: Ledger) -> Drawdown:
     return Drawdown(float(fall[trough]), ledger.times[peak], ledger.times[trough], recovery)
 
 
+def sessions_of(times: pd.DatetimeIndex) -> float:
+    """Sessions in the time from the first close to the last: its dates, or of bars of more than a
+    day five of seven days."""
+    if len(times) < 2:
+        return 0.0
+    days = (times[-1] - times[0]) / pd.Timedelta(days=1) * 5.0 / 7.0
+    return float(max(len(dates_of(times[1:]).unique()), days))
+
+
 def metrics(ledger: Ledger) -> dict[str, float]:
     """Every metric of `CONVENTIONS`, NaN where one is not defined."""
-    year, equity, returns = ledger.periods_per_year, ledger.equity, ledger.returns
+    year = ledger.periods_per_year if sessions_of(ledger.times) >= FEWEST_SESSIONS else math.nan
+    equity, returns = ledger.equity, ledger.returns
     trips = trades(ledger)
     costs = float(np.sum(ledger.total_cost))
     return {

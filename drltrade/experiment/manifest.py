@@ -25,6 +25,7 @@ def manifest(task: Task, device: torch.device) -> dict[str, Any]:
             "first": str(task.market.times[0]),
             "last": str(task.market.times[-1]),
             "bars": len(task.market),
+            "warnings": list(task.warnings),
         },
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
         "machine": platform.machine(),

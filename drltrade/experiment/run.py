@@ -3,6 +3,7 @@
 runs/<name>/config.json        resolved env and agent, seed, device
             manifest.json      versions, commit, data and its hash
             preparation.json   learned of features from the training period
+            prices.parquet     the prices, where they were handed in as a frame
             metrics.csv        one row per report of progress; tensorboard/ holds the same
             checkpoints/       best.pt (by validation) and last.pt
             outcome.json       written last: a folder without it holds an unfinished run
@@ -26,8 +27,9 @@ from drltrade.agents.registry import (
     resolve_device,
     restore,
 )
-from drltrade.atomic import write_json
+from drltrade.atomic import write_atomic, write_json
 from drltrade.backtest.engine import decide
+from drltrade.data import frames
 from drltrade.data.catalog import lasting_name
 from drltrade.envs.config import PortfolioConfig, TradingConfig, parse_env
 from drltrade.envs.make import face
@@ -132,6 +134,9 @@ def load_run(path: str | Path) -> Run:
         raise ConfigError(f"{path}: the training of this run did not finish (no outcome.json)")
     where = str(path / "config.json")
     values = json.loads((path / "config.json").read_text())
+    own = path / "prices.parquet"
+    if own.is_file():  # beside it, wherever the folder is by now
+        values["env"]["data"] = str(own.resolve())
     return Run(
         path=path,
         env_name=values["env_name"],
@@ -235,15 +240,24 @@ class _Planned:
 
     def write(self, folder: Path, seed: int) -> None:
         """What a run folder holds before the training."""
+        folder.mkdir(parents=True, exist_ok=True)
+        config = self.task.config
+        if config.data.startswith(frames.PREFIX):
+            # A frame that was handed in is gone with this process: the run keeps its own copy.
+            bars = frames.handed_in(config.data)
+            prices = (folder / "prices.parquet").resolve()
+            content = frames.parquet_of(bars)
+            write_atomic(prices, lambda path: path.write_bytes(content))
+            kept = {"data": str(prices), "layout": frames.layout_of(bars)}
+            config = config.model_copy(update=kept)
         resolved = {
             "env_name": self.env_name,
             "agent_name": self.agent_name,
-            "env": self.task.config.model_dump(mode="json"),
+            "env": config.model_dump(mode="json"),
             "agent": self.agent.to_dict(),
             "seed": seed,
             "device": self.device.type,
         }
-        folder.mkdir(parents=True, exist_ok=True)
         write_json(folder / "config.json", resolved)
         write_json(folder / "manifest.json", manifest(self.task, self.device))
         write_json(folder / "preparation.json", self.task.preparation.to_dict())
@@ -268,7 +282,8 @@ def _planned(env: str, agent: str, device: str, overrides: Mapping[str, Any]) ->
     name = preset_name(env)
     if "data" in env_overrides:
         # The preset's own name and description speak of other prices.
-        name = preset_name(config.data)
+        given = config.data.startswith(frames.PREFIX)
+        name = "frame" if given else preset_name(config.data)
         config = config.model_copy(update={"description": ""})
     # The run must find its prices again from any directory.
     found: dict[str, Any] = {"data": lasting_name(config.data)}

@@ -27,7 +27,7 @@ def account(
     worth = np.array(equity, dtype=float)
     return Ledger(
         symbols=("A",),
-        times=pd.date_range("2021-01-01", periods=rows, freq="D"),
+        times=pd.date_range("2021-01-01", periods=rows, freq="MS" if periods_per_year == 12 else "D"),
         close=price,
         units=held,
         fill_price=np.where(changed, np.vstack([price[:1], price[:-1]]), np.nan),
@@ -117,7 +117,7 @@ def test_an_account_that_never_falls_has_no_drawdown() -> None:
 
 
 def test_an_account_that_did_nothing_has_nan_where_nothing_is_defined() -> None:
-    found = m.metrics(account([100.0] * 10))
+    found = m.metrics(account([100.0] * 61))
     undefined = {name for name, value in found.items() if math.isnan(value)}
     assert undefined == {
         "sharpe",
@@ -147,4 +147,13 @@ def test_a_ledger_too_short_for_a_deviation(rows: int) -> None:
     found = m.metrics(account([100.0, 90.0][:rows]))
     assert math.isnan(found["annual_volatility"])
     assert math.isnan(found["sharpe"])
-    assert math.isnan(found["annual_return"]) == (rows == 1)
+    assert math.isnan(found["annual_return"])
+    assert math.isnan(m.annual_return(np.array([100.0, 90.0][:rows]), 252.0)) == (rows == 1)
+
+
+def test_nothing_is_said_of_a_year_after_less_than_sixty_sessions() -> None:
+    grown = [100.0 * 1.01 ** (t % 7) for t in range(61)]
+    short, whole = m.metrics(account(grown[:60])), m.metrics(account(grown))
+    assert {name for name in m.ANNUAL if not math.isnan(short[name])} == set()
+    assert {name for name in m.ANNUAL if math.isnan(whole[name])} == set()
+    assert short["total_return"] == pytest.approx(1.01**3 - 1)

@@ -205,7 +205,7 @@ BAD = {
     "period": (
         {"periods": {"test": ["2030-01-01", "2031-01-01"]}},
         ConfigError,
-        "the period 2030-01-01 .. 2031-01-01 holds 0 usable bars",
+        "periods reach from 1999-01-01 to 2031-01-01, and sp500",
     ),
     "data": ({"data": "nowhere.csv"}, DataError, "'nowhere.csv' is neither an embedded data set"),
     "action": (
