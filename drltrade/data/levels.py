@@ -97,7 +97,11 @@ def sure(level: Floats, first: int, last: int, factor: float, at: int | None = N
     """
     there = np.flatnonzero(np.isfinite(level))
     moves = np.diff(level[there])
-    deviation, jump = _deviation(moves), abs(float(np.log(factor)))
+    places = np.searchsorted(there, (first, last)) - 1
+    others = np.delete(moves, places[(places >= 0) & (places < len(moves))])
+    if not len(others):
+        return False
+    deviation, jump = _deviation(others), abs(float(np.log(factor)))
     for edge, sign in ((first, 1.0), (last, -1.0)):
         place = int(np.searchsorted(there, edge))
         if not 0 < place < len(there):
