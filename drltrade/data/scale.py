@@ -31,6 +31,8 @@ BOTH = 1.0
 """Log odds that volumes are in old shares where prices are."""
 UNSURE = 1.0
 """Log odds below which it is not told whether the volumes are."""
+OUT_OF_ORDER = 0.02
+"""How far a rescaled high may lie below the middle of its bar, for it had few digits left."""
 FEW = 0.05
 """Share of a series that may be set aside for that."""
 
@@ -265,7 +267,16 @@ def _single_prices(mending: _Mending, told: Floats | float) -> None:
         around = pd.Series(reference).rolling(7, center=True, min_periods=2).median().to_numpy()
         for factor in (100.0, 0.01):
             off = np.abs(value - around + np.log(factor)) < np.log(1.5)
+            if not own:
+                off &= _in_order(name, value + np.log(factor) - level)
             mending.mend(off, [name], factor, f"{_times(factor)} of the prices around it")
+
+
+def _in_order(name: str, above: Floats) -> Mask:
+    """[T] whether a high is not below the middle of its bar, and a low not above it; `above` is its
+    logarithm over the middle's."""
+    wrong = {"high": above < -OUT_OF_ORDER, "low": above > OUT_OF_ORDER}
+    return ~wrong.get(name, np.zeros(len(above), np.bool_))
 
 
 def _padded(mask: Mask, length: int) -> Mask:
