@@ -44,6 +44,8 @@ EARLY = 0.6
 """Part of the least time between dividends before which one is out of turn."""
 HOLE = 1.4
 """Times the most time between dividends from which one is missing in between."""
+REPEATED = 0.12
+"""Relative difference of the times between dividends of a series that repeat."""
 TURN = 3.0
 """Log odds that its turn gives to a dividend, or takes from it."""
 LIKE = np.log(1.6)
@@ -222,8 +224,8 @@ def _turn(series: _Series, number: int) -> float:
         return -TURN
     if 0 < place < len(others):
         return TURN if others[place] - others[place - 1] > HOLE * gaps.max() else 0.0
-    if nearest > HOLE * gaps.max():
-        return 0.0
+    if np.abs(nearest / gaps - 1.0).min() > REPEATED:
+        return 0.0  # at no time that there is between others
     # The latest dividend is the one that a vendor has not yet adjusted for.
     return TURN / 1.5 if place else TURN / 3.0
 
