@@ -44,6 +44,8 @@ EARLY = 0.6
 """Part of the least time between dividends before which one is out of turn."""
 HOLE = 1.4
 """Times the most time between dividends from which one is missing in between."""
+CRASH = 4.0
+"""Log odds that a fall weighs at most: prices fall for other reasons as well."""
 REPEATED = 0.12
 """Relative difference of the times between dividends of a series that repeat."""
 TURN = 3.0
@@ -233,7 +235,8 @@ def _turn(series: _Series, number: int) -> float:
 def _fell(series: _Series, number: int, paid: float) -> float:
     """Log odds, by the price alone, that so much was paid and not nothing."""
     event = series.events[number]
-    return abs(event.fall) / series.deviation - event.missed_by(paid, series.deviation)
+    odds = abs(event.fall) / series.deviation - event.missed_by(paid, series.deviation)
+    return float(np.clip(odds, -CRASH, CRASH))
 
 
 def _missing(series: _Series, number: int) -> float | None:
