@@ -27,7 +27,7 @@ AT_SPLIT = 1.5
 """And at the split itself: a vendor that forgets a split is nothing rare."""
 AROUND = 20
 """Bars on either side of a run whose volumes are compared with its own."""
-BOTH = 1.0
+BOTH = 2.5
 """Log odds that volumes are in old shares where prices are."""
 UNSURE = 1.0
 """Log odds below which it is not told whether the volumes are."""
