@@ -35,11 +35,23 @@ def from_adjusted_close(raw: pd.DataFrame) -> pd.DataFrame:
     return _as_vendor(frame)
 
 
+def _is_adjusted(raw: pd.DataFrame) -> bool:
+    """Whether volumes are in shares of today although prices are raw, as Yahoo's are."""
+    volume, split = raw["volume"].to_numpy(), raw["split"].to_numpy()
+    apart = 0.0
+    for row in np.flatnonzero(split != 1.0):
+        step = np.log(np.median(volume[row : row + 20]) / np.median(volume[row - 20 : row]))
+        apart += abs(step) - abs(step - np.log(split[row]))
+    return bool(apart < 0)
+
+
 def _as_vendor(raw: pd.DataFrame) -> pd.DataFrame:
     """Raw bars with splits and dividends, as a vendor shows them: adjusted for splits alone."""
     actions = raw[["split", "dividend"]]
     prices = raw[[*PRICES, "volume"]]
     frame = adjusted(prices, actions, how="split")
+    if _is_adjusted(raw):
+        frame["volume"] = raw["volume"]
     later = np.append(np.cumprod(raw["split"].to_numpy()[:0:-1])[::-1], 1.0)
     frame["dividend"], frame["split"] = raw["dividend"] / later, raw["split"]
     full = adjusted(

@@ -44,6 +44,10 @@ EARLY = 0.6
 """Part of the least time between dividends before which one is out of turn."""
 HOLE = 1.4
 """Times the most time between dividends from which one is missing in between."""
+CRASH = 4.0
+"""Log odds that a fall weighs at most: prices fall for other reasons as well."""
+REPEATED = 0.12
+"""Relative difference of the times between dividends of a series that repeat."""
 TURN = 3.0
 """Log odds that its turn gives to a dividend, or takes from it."""
 LIKE = np.log(1.6)
@@ -222,8 +226,8 @@ def _turn(series: _Series, number: int) -> float:
         return -TURN
     if 0 < place < len(others):
         return TURN if others[place] - others[place - 1] > HOLE * gaps.max() else 0.0
-    if nearest > HOLE * gaps.max():
-        return 0.0
+    if np.abs(nearest / gaps - 1.0).min() > REPEATED:
+        return 0.0  # at no time that there is between others
     # The latest dividend is the one that a vendor has not yet adjusted for.
     return TURN / 1.5 if place else TURN / 3.0
 
@@ -231,7 +235,8 @@ def _turn(series: _Series, number: int) -> float:
 def _fell(series: _Series, number: int, paid: float) -> float:
     """Log odds, by the price alone, that so much was paid and not nothing."""
     event = series.events[number]
-    return abs(event.fall) / series.deviation - event.missed_by(paid, series.deviation)
+    odds = abs(event.fall) / series.deviation - event.missed_by(paid, series.deviation)
+    return float(np.clip(odds, -CRASH, CRASH))
 
 
 def _missing(series: _Series, number: int) -> float | None:

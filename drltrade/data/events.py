@@ -93,7 +93,7 @@ def events_of(frame: pd.DataFrame, raw: bool) -> list[Event]:
         for name in ("open", "high", "low", "close", "dividend", "split")
     )
     kept = steps(frame, raw)
-    rounding = _rounding(kept[paid == 0.0])
+    rounding = np.maximum(_rounding(kept[paid == 0.0]), _digits(frame))
     stepped = np.nan_to_num(np.abs(1.0 - kept)) > rounding
     priced = np.flatnonzero(np.isfinite(close) & (close > 0))
     found = []
@@ -108,7 +108,8 @@ def events_of(frame: pd.DataFrame, raw: bool) -> list[Event]:
         found.append(
             Event(
                 row, float(paid[row]), before, float(prices.min()), float(prices.max()),
-                close[row], 1.0 - kept[row], 1.0 - middle / before, split[row], rounding,
+                close[row], 1.0 - kept[row], 1.0 - middle / before, split[row],
+                float(rounding[row]),
             )
         )  # fmt: skip
     return found
@@ -118,6 +119,22 @@ def _rounding(kept: Floats) -> float:
     """Largest step that is one of rounding, by the median of those where no dividend was paid."""
     known = np.abs(1.0 - kept[np.isfinite(kept)])
     return max(ROUNDED * float(np.median(known)), NEGLIGIBLE) if len(known) else NEGLIGIBLE
+
+
+def _digits(frame: pd.DataFrame) -> Floats:
+    """[T] largest steps that come of the digits of closes and adjusted closes."""
+    error = np.zeros(len(frame))
+    for name in ("close", "adjusted close"):
+        values = np.abs(frame[name].to_numpy(np.float64))
+        known = values[np.isfinite(values)]
+        for digits in range(2, 7):
+            if np.abs(np.round(known, digits) - known).max(initial=0.0) < 1e-9:
+                with np.errstate(divide="ignore", invalid="ignore"):
+                    error += np.where(values > 0, 0.5 * 10.0**-digits / values, 0.0)
+                break
+    # Of this bar and of the one before it.
+    error[1:] += error[:-1].copy()
+    return error * 1.1
 
 
 def deviation_of(frame: pd.DataFrame) -> float:

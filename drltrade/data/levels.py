@@ -25,6 +25,13 @@ RATIO = 0.02
 """Deviation of the ratio of price and adjusted close: dividends."""
 STATES = ((0, 0), (1, 0), (0, 1), (1, 1))
 """(price is off, adjusted close is off)."""
+UNEXPLAINED = 40.0
+"""Most that a ratio of price and adjusted close costs."""
+CLEAR, CLEAR_AT_SPLIT = 9.0, 6.0
+"""Deviations of the moves that log F must be above: of what moves more, moves of its size are true.
+The second, at a split that is told of."""
+EXACT = 5.0
+"""Deviations that the moves at the edges of a run may be from it."""
 IMPOSSIBLE = 1e9
 OTHER = 1.5
 """Minus the log probability that another split is not adjusted for."""
@@ -78,6 +85,34 @@ def off_by(
     return none
 
 
+def sure(level: Floats, first: int, last: int, factor: float, at: int | None = None) -> bool:
+    """Whether the moves at both edges of a run of bars that are off are what the factor makes them.
+
+    Args:
+        level: logs [T] of what is off.
+        first: the first bar of the run.
+        last: the one after.
+        factor: F.
+        at: a bar at which a split is told of.
+    """
+    there = np.flatnonzero(np.isfinite(level))
+    moves = np.diff(level[there])
+    places = np.searchsorted(there, (first, last)) - 1
+    others = np.delete(moves, places[(places >= 0) & (places < len(moves))])
+    if not len(others):
+        return False
+    deviation, jump = _deviation(others), abs(float(np.log(factor)))
+    for edge, sign in ((first, 1.0), (last, -1.0)):
+        place = int(np.searchsorted(there, edge))
+        if not 0 < place < len(there):
+            continue
+        rest = abs(moves[place - 1] - sign * float(np.log(factor)))
+        clear = CLEAR_AT_SPLIT if edge == at else CLEAR
+        if jump < clear * deviation or rest > min(EXACT * deviation, jump / 2):
+            return False
+    return True
+
+
 def _deviation(moves: Floats) -> float:
     middle = np.median(moves)
     return max(1.48 * float(np.median(np.abs(moves - middle))), SMALLEST_DEVIATION)
@@ -103,7 +138,8 @@ def _path(
         price = _explained(moves[row] - by_price * jump, elsewhere[row], deviation)
         adjusted = _explained(other[row] - by_adjusted * jump, elsewhere[row], deviation)
         ratio = (moves[row] - other[row] - (by_price - by_adjusted) * jump) / RATIO
-        cost = np.maximum(price, adjusted) + np.minimum(_cost(ratio), 12.0)
+        # A ratio that the states leave unexplained is one of a wrong dividend: dear, but possible.
+        cost = np.maximum(price, adjusted) + np.minimum(ratio**2 / 2.0, UNEXPLAINED)
         total = best[:, None] + cost + changes * switching[row]
         came[row] = np.argmin(total, axis=0)
         best = total[came[row], np.arange(count)]

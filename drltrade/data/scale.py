@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from drltrade.data.bars import PRICES
 from drltrade.data.faults import BUSY, Floats, Mask
-from drltrade.data.levels import off_by, runs
+from drltrade.data.levels import off_by, runs, sure
 
 HUNDREDTHS = ("L", "JO", "TA", "IL")
 """Suffixes of symbols of exchanges that quote in hundredths: pence, cents, agorot."""
@@ -27,10 +27,12 @@ AT_SPLIT = 1.5
 """And at the split itself: a vendor that forgets a split is nothing rare."""
 AROUND = 20
 """Bars on either side of a run whose volumes are compared with its own."""
-BOTH = 1.0
+BOTH = 2.5
 """Log odds that volumes are in old shares where prices are."""
 UNSURE = 1.0
 """Log odds below which it is not told whether the volumes are."""
+OUT_OF_ORDER = 0.02
+"""How far a rescaled high may lie below the middle of its bar, for it had few digits left."""
 FEW = 0.05
 """Share of a series that may be set aside for that."""
 
@@ -128,29 +130,55 @@ def _unadjusted(mending: _Mending, row: int) -> None:
     )  # fmt: skip
     price, other = (_padded(each, len(frame)) for each in off)
     volume = frame["volume"].to_numpy(np.float64)
-    for first, last in runs(price | other):
-        seen = first > 0
-        if not (seen or row - FIRST_NEAR <= last <= row) or last > row:
-            continue
-        if not seen and last < row and _busy(volume, last, split):
-            continue  # a true move, on much volume
+    found = [
+        run for run in runs(price | other)
+        if _agrees(mending, price, other, run, row) and not _true_move(volume, run, row, split)
+    ]  # fmt: skip
+    for first, last in found:
         run = np.zeros(len(frame), np.bool_)
         run[first:last] = True
         why = f"not adjusted for the split {split:g} of {_date(frame, row)}"
-        mending.mend(
-            run & other, ["adjusted close"] if adjusted is not None else [], 1 / split, why
-        )
-        mending.mend(run & price, list(PRICES), 1.0 / split, why)
+        if adjusted is not None:
+            mending.mend(run & other, ["adjusted close"], 1.0 / split, why)
         if not (run & price).any():
             continue
+        mending.mend(run, list(PRICES), 1.0 / split, why)
         steps = np.setdiff1d(np.flatnonzero(_large_splits(frame)), row)
         odds = _volume_is_off(volume, first, last, split, steps)
         if abs(odds) < UNSURE and last - first <= max(FEW * len(frame), 1):
-            mending.found.append(
-                Rescaled(run, "*", np.nan, f"{why}, and its volume perhaps neither")
-            )
+            unsure = f"{why}, and its volume perhaps neither"
+            mending.found.append(Rescaled(run, "*", np.nan, unsure))
         elif odds > 0:
             mending.mend(run & (volume > 0), ["volume"], split, why)
+
+
+def _agrees(mending: _Mending, price: Mask, other: Mask, run: tuple[int, int], row: int) -> bool:
+    """Whether all of a run is off alike, and what is off moves at both edges as the split does.
+
+    Where one of price and adjusted close is off and the other is not, so does their ratio.
+    """
+    first, last = run
+    split, adjusted = float(mending.frame["split"].iloc[row]), mending.adjusted()
+    if adjusted is None:
+        return sure(mending.level(), first, last, split, row)
+    off = [each[first:last] for each in (price, other)]
+    if not all(each.all() or not each.any() for each in off):
+        return False
+    levels = [
+        level for level, each in zip((mending.level(), adjusted), off, strict=True) if each.any()
+    ]
+    if len(levels) == 1:
+        ratio = mending.log("close") - adjusted
+        levels.append(ratio if off[0].any() else -ratio)
+    return all(sure(level, first, last, split, row) for level in levels)
+
+
+def _true_move(volume: Floats, run: tuple[int, int], row: int, split: float) -> bool:
+    """Whether a run is none, but what lies before a move of the split's size elsewhere."""
+    first, last = run
+    if last > row or (first == 0 and last < row - FIRST_NEAR):
+        return True
+    return first == 0 and last < row and _busy(volume, last, split)
 
 
 def _other_splits(frame: pd.DataFrame, row: int) -> Floats:
@@ -239,7 +267,16 @@ def _single_prices(mending: _Mending, told: Floats | float) -> None:
         around = pd.Series(reference).rolling(7, center=True, min_periods=2).median().to_numpy()
         for factor in (100.0, 0.01):
             off = np.abs(value - around + np.log(factor)) < np.log(1.5)
+            if not own:
+                off &= _in_order(name, value + np.log(factor) - level)
             mending.mend(off, [name], factor, f"{_times(factor)} of the prices around it")
+
+
+def _in_order(name: str, above: Floats) -> Mask:
+    """[T] whether a high is not below the middle of its bar, and a low not above it; `above` is its
+    logarithm over the middle's."""
+    wrong = {"high": above < -OUT_OF_ORDER, "low": above > OUT_OF_ORDER}
+    return ~wrong.get(name, np.zeros(len(above), np.bool_))
 
 
 def _padded(mask: Mask, length: int) -> Mask:
