@@ -8,6 +8,7 @@ import pandas as pd
 
 from drltrade.envs.observations import Observation
 from drltrade.envs.periods import PeriodName
+from drltrade.envs.prices import Prices
 from drltrade.envs.task import Task
 from drltrade.errors import ConfigError
 from drltrade.market.advance import make_room, play_kernel
@@ -69,15 +70,26 @@ class Episode:
         self.over = True
 
     def start(
-        self, generator: np.random.Generator, options: dict[str, Any] | None
+        self,
+        generator: np.random.Generator,
+        options: dict[str, Any] | None,
+        seeded: bool = False,
     ) -> tuple[Observation, dict[str, Any]]:
         """Begin with a fresh account, at a random bar or at `options["start"]` (a bar's time).
+
+        Args:
+            generator: draws what is random.
+            options: of `gymnasium.Env.reset`.
+            seeded: whether `generator` is at the start of a seed's sequence: then the blocks of
+                stratified starts begin anew, too.
 
         Raises:
             ConfigError: no such bar, or too few after it; an unknown option, or a length that is
                 neither an integer of at least 1 nor the bounds of one.
         """
         options = options or {}
+        if seeded:
+            self._count = 0
         if odd := set(options) - {"start", "length"}:
             raise ConfigError(f"reset: unknown options {sorted(odd)}; start and length are allowed")
         length = _checked(options["length"]) if "length" in options else self._length
@@ -202,10 +214,10 @@ class Episode:
                 "impact": impact, "liquidation": liquidation, "borrow": borrow,
                 "financing": financing, "funding": funding, "interest": interest,
             },
-            "fills": report[self._fills],
+            "fills": report[self._fills].view(Prices),
         }  # fmt: skip
         if exited:
-            info["exits"] = report[self._exits]
+            info["exits"] = report[self._exits].view(Prices)
         return info
 
 

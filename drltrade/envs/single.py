@@ -47,7 +47,7 @@ class MarketEnv(gymnasium.Env[Observation, Any]):
     ) -> tuple[Observation, dict[str, Any]]:
         """Start an episode with a fresh account; see `gymnasium.Env.reset`."""
         super().reset(seed=seed)
-        return self.episode.start(self.np_random, options)
+        return self.episode.start(self.np_random, options, seeded=seed is not None)
 
     def step(self, action: Any) -> tuple[Observation, SupportsFloat, bool, bool, dict[str, Any]]:
         """Decide at this bar's close, go to the close of the next; see `gymnasium.Env.step`.

@@ -19,6 +19,7 @@ from torch import Tensor
 from drltrade.envs.actions import Actions
 from drltrade.envs.observations import windows
 from drltrade.envs.portfolio import PortfolioEnv
+from drltrade.envs.prices import Prices
 from drltrade.envs.single import MarketEnv
 from drltrade.envs.task import Task
 from drltrade.envs.trading import TradingEnv
@@ -261,10 +262,14 @@ class MarketVectorEnv(VectorEnv[Any, Any, Any]):
             "holdings": report[:, self._blocks["units"]],
             "weights": report[:, self._blocks["weights"]],
             "costs": costs | {f"_{part}": there for part in costs},
-            "fills": report[:, self._blocks["fills"]],
-            "exits": report[:, self._blocks["exits"]],
+            "fills": self._prices(report, "fills"),
+            "exits": self._prices(report, "exits"),
         }
         return infos | {f"_{key}": there for key in infos} | {"_exits": exited}
+
+    def _prices(self, report: Any, name: str) -> Any:
+        prices = report[:, self._blocks[name]]
+        return prices.view(Prices) if self._on_host else prices
 
     def _out(self, tensor: Tensor) -> Any:
         """What a caller gets of a tensor."""
