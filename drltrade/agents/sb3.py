@@ -1,6 +1,7 @@
 """Any algorithm of stable-baselines3 or sb3-contrib, as an agent on the same environment."""
 
 import importlib
+import inspect
 from collections.abc import Mapping
 from typing import Any
 
@@ -35,6 +36,19 @@ class SB3Config(Settings):
     hyperparameters: dict[str, Any] = Field(
         default_factory=dict, description="keyword arguments of the class, as they are"
     )
+
+    @property
+    def steps_to_learn(self) -> int:
+        """Environment steps that the policy's first change takes, of algorithms with replay."""
+        known = inspect.signature(algorithm_class(self.algorithm)).parameters
+
+        def setting(name: str, otherwise: int) -> Any:
+            default = known[name].default if name in known else otherwise
+            return self.hyperparameters.get(name, default)
+
+        if "learning_starts" not in known:
+            return 0
+        return int(setting("learning_starts", 0)) + int(setting("policy_delay", 1)) * self.n_envs
 
 
 def algorithm_class(name: str) -> Any:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import gymnasium
+import numpy as np
 from gymnasium import wrappers
 from numpy.typing import NDArray
 
@@ -49,7 +50,7 @@ def preprocessing(model: Any) -> Preprocess:
 
     def normalized(observation: NDArray[Any]) -> NDArray[Any]:
         for each in reversed(statistics):  # the innermost saw it first
-            observation = each.normalize_obs(observation)
+            observation = np.asarray(each.normalize_obs(observation))
         return observation
 
     return normalized
