@@ -112,8 +112,8 @@ def train_one(
     Console().print(
         f"bars: {', '.join(f'{name} {count:,}' for name, count in rows.items())}\n"
         f"{outcome['steps']:,} steps{rounded} in {outcome['seconds']:.1f} s{stopped}; best "
-        f"validation log return {outcome['best_validation']:+.4f} after {outcome['best_steps']:,} steps\n"
-        f"run: {finished.path}\nnext: drltrade report {finished.path}"
+        f"validation log return {outcome['best_validation']:+.4f} after {outcome['best_steps']:,} "
+        f"steps\nrun: {finished.path}\nnext: drltrade report {finished.path}"
     )
 
 
