@@ -26,5 +26,9 @@ class DeviceError(DrltradeError, RuntimeError):
     """A device was asked for that this machine does not have."""
 
 
+class StorageError(DrltradeError, OSError):
+    """A file could not be written (a full disk, say): names it, and what is kept."""
+
+
 class TrainingError(DrltradeError, ArithmeticError):
     """Training left the finite numbers: names the gradient step, and what to change."""
