@@ -18,6 +18,10 @@ class ConfigError(DrltradeError, ValueError):
     """A preset, an override or an argument is wrong: names the key, the value, what is allowed."""
 
 
+class UnknownKeywordError(ConfigError, TypeError):
+    """A keyword that an environment does not know; to Python's callers the TypeError that it is."""
+
+
 class DataError(DrltradeError, ValueError):
     """A price file or series is wrong: names the file, the row, the column and the value."""
 
