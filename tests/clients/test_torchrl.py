@@ -22,12 +22,11 @@ def test_gym_env_of_torchrl_rolls_out(name):
     check_env_specs(env)
 
 
-@pytest.mark.parametrize("mode", ["NEXT_STEP", "SAME_STEP"])
-def test_gym_wrapper_of_torchrl_takes_the_vector_environment(mode):
-    mode = gymnasium.vector.AutoresetMode[mode]
-    made = gymnasium.make_vec(SINGLE, num_envs=3, episode_length=4, autoreset_mode=mode)
+def test_gym_wrapper_of_torchrl_takes_the_vector_environment():
+    # TorchRL resets finished environments itself: of Gymnasium's modes it prefers this one.
+    made = gymnasium.make_vec(SINGLE, num_envs=3, episode_length=4, autoreset_mode="Disabled")
     env = GymWrapper(made)
     rollout = env.rollout(10, break_when_any_done=False)
     assert rollout.batch_size == (3, 10)
     assert rollout["next", "reward"].isfinite().all()
-    assert rollout["next", "done"].any()
+    assert rollout["next", "done"].sum() == 3 * (10 // 4)
