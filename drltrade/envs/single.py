@@ -105,7 +105,8 @@ class MarketEnv(gymnasium.Env[Observation, Any]):
             np.array([self._known["equity"]]),
             self.task.rules,
         )
-        return masks[0]
+        allowed: NDArray[np.bool_] = masks[0]
+        return allowed
 
 
 def _prepared(
