@@ -3,9 +3,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 ORACLE := .oracle
+CLIENTS := .clients
 JOBS ?= 2
 
-.PHONY: demo test check format bench bench-gpu oracle clean
+.PHONY: demo test check format bench bench-gpu oracle clients clean
 
 $(BIN)/drltrade: pyproject.toml
 	test -d $(VENV) || $(PYTHON) -m venv $(VENV)
@@ -49,6 +50,14 @@ $(ORACLE)/.installed: tests/oracles/requirements.txt
 
 oracle: $(ORACLE)/.installed  ## have vectorbt and backtrader execute the golden orders anew
 	$(ORACLE)/bin/python tests/oracles/make_golden.py
+
+$(CLIENTS)/.installed: tests/clients/requirements.txt pyproject.toml
+	test -d $(CLIENTS) || $(PYTHON) -m venv $(CLIENTS)
+	$(CLIENTS)/bin/pip install --quiet --editable . --requirement $<
+	touch $@
+
+clients: $(CLIENTS)/.installed  ## have other libraries use the environments; make test skips those
+	$(CLIENTS)/bin/python -m pytest tests/clients
 
 clean:
 	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

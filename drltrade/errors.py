@@ -18,12 +18,20 @@ class ConfigError(DrltradeError, ValueError):
     """A preset, an override or an argument is wrong: names the key, the value, what is allowed."""
 
 
+class UnknownKeywordError(ConfigError, TypeError):
+    """A keyword that an environment does not know; to Python's callers the TypeError that it is."""
+
+
 class DataError(DrltradeError, ValueError):
     """A price file or series is wrong: names the file, the row, the column and the value."""
 
 
 class DeviceError(DrltradeError, RuntimeError):
     """A device was asked for that this machine does not have."""
+
+
+class StorageError(DrltradeError, OSError):
+    """A file could not be written (a full disk, say): names it, and what is kept."""
 
 
 class TrainingError(DrltradeError, ArithmeticError):

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from drltrade.agents.losses import policy_gradient_loss
 from drltrade.agents.policy_gradient import PolicyGradientAgent
-from drltrade.agents.returns import against_twins
+from drltrade.agents.returns import against_twins, normalized
 from drltrade.agents.rollout import Rollout, RolloutConfig
 
 
@@ -47,9 +47,9 @@ class A2C(PolicyGradientAgent[A2CConfig]):
             batch = next(self._collector.batches(rollout, rollout.t.numel()))
             log_probability, value, entropy = self._judged(flat, batch)
         target = (advantage + rollout.value).flatten()[batch.steps]
-        gain = against_twins(advantage, config.twins).flatten()[batch.steps]
+        gain = against_twins(advantage, config.twins, rollout.counts).flatten()[batch.steps]
         if config.normalize_advantage:
-            gain = (gain - gain.mean()) / (gain.std() + 1e-8)
+            gain = normalized(gain)
         policy_loss = policy_gradient_loss(log_probability, gain)
         value_loss = (value - target).square().mean()
         loss = policy_loss + config.vf_coef * value_loss - exploration * entropy

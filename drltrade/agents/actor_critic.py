@@ -49,6 +49,11 @@ class DeterministicConfig(ActorCriticConfig):
         "try, of a range [-1, 1]",
     )
 
+    @property
+    def policy_update(self) -> int:
+        """See `OffPolicyConfig`."""
+        return self.actor_starts + 1
+
 
 class _Bounded(torch.autograd.Function):
     """See `bounded`."""

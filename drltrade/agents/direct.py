@@ -138,7 +138,7 @@ class Direct:
         Raises:
             ConfigError: actions are discrete, or costs have no derivative.
         """
-        check_smooth(task.rules, "direct")
+        check_smooth(task.rules, task.market, task.spans("train"), "direct")
         self.config, self.device, self._generator = config, generator.device, generator
         self._task, self._view = task, MarketView(task, self.device)
         self._length = config.length(task)

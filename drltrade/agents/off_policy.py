@@ -48,6 +48,18 @@ class OffPolicyConfig(AgentConfig):
         """Transitions that the first update waits for."""
         return max(self.learning_starts, self.span * self.n_envs)
 
+    @property
+    def policy_update(self) -> int:
+        """Number of the first gradient step that changes the policy."""
+        return 1
+
+    @property
+    def steps_to_learn(self) -> int:
+        """Environment steps, all accounts together, that the policy's first change takes."""
+        filling = -(-self.first_update // self.n_envs)
+        learning = -(-self.policy_update // self.gradient_steps)
+        return (filling + learning - 1) * self.n_envs
+
     @model_validator(mode="after")
     def _sequences_are_of_history(self) -> "OffPolicyConfig":
         history = self.network.memory == "history"

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from drltrade.agents.losses import approximate_kl, clipped_policy_loss, clipped_value_loss
 from drltrade.agents.policy_gradient import PolicyGradientAgent
-from drltrade.agents.returns import against_twins
+from drltrade.agents.returns import against_twins, normalized
 from drltrade.agents.rollout import Rollout, RolloutConfig
 
 
@@ -58,7 +58,7 @@ class PPO(PolicyGradientAgent[PPOConfig]):
         advantage = rollout.advantage(config.gamma, config.gae_lambda)
         flat = Rollout(*(field.flatten(0, 1) for field in rollout))
         target = (advantage + rollout.value).flatten()
-        advantage = against_twins(advantage, config.twins).flatten()
+        advantage = against_twins(advantage, config.twins, rollout.counts).flatten()
         sums, updates = torch.zeros(4, device=self.device), 0
         for _ in range(config.n_epochs):
             furthest = torch.zeros((), device=self.device)
@@ -70,7 +70,7 @@ class PPO(PolicyGradientAgent[PPOConfig]):
                     log_probability, value, entropy = self._judged(flat, batch)
                     gain = advantage[index]
                     if config.normalize_advantage:
-                        gain = (gain - gain.mean()) / (gain.std() + 1e-8)
+                        gain = normalized(gain)
                     old = flat.log_probability[index]
                     policy_loss = clipped_policy_loss(log_probability, old, gain, config.clip_range)
                     value_loss = clipped_value_loss(

@@ -48,7 +48,8 @@ class Reinforce(PolicyGradientAgent[ReinforceConfig]):
             batch = next(self._collector.batches(rollout, rollout.t.numel()))
             log_probability, value, entropy = self._judged(flat, batch)
         learned = config.baseline == "learned"
-        gain = against_twins(returns - rollout.value if learned else returns, config.twins)
+        gain = returns - rollout.value if learned else returns
+        gain = against_twins(gain, config.twins, rollout.counts)
         earned, gain = returns.flatten()[batch.steps], gain.flatten()[batch.steps]
         gain = gain / (gain.std() + 1e-8)  # a scale alone: the gradient's direction is the paper's
         policy_loss = policy_gradient_loss(log_probability, gain)

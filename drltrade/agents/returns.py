@@ -36,7 +36,13 @@ def generalized_advantage(
     return advantages
 
 
-def against_twins(advantage: Tensor, twins: int) -> Tensor:
+def normalized(advantage: Tensor) -> Tensor:
+    """[B] -> mean 0 and deviation 1; one alone has no deviation, and becomes 0."""
+    centred = advantage - advantage.mean()
+    return centred / (centred.std() + 1e-8) if len(centred) > 1 else centred
+
+
+def against_twins(advantage: Tensor, twins: int, counts: Tensor) -> Tensor:
     """What an account's advantage is above the mean of its twins', which met the same bars.
 
     What the market paid all of them cancels; what is left is owed to what each did. The twins'
@@ -47,15 +53,18 @@ def against_twins(advantage: Tensor, twins: int) -> Tensor:
     Args:
         advantage: [T, n]; twins stand side by side.
         twins: accounts that met the same bars; 1: nothing to compare with.
+        counts: [T, n] bool, the steps that count; others are compared with nothing.
 
     Returns:
         [T, n]
     """
     if twins == 1:
         return advantage
-    groups = advantage.view(len(advantage), -1, twins)
-    others = (groups.sum(-1, keepdim=True) - groups) / (twins - 1)
-    return (groups - others).view_as(advantage)
+    present = counts.view(len(advantage), -1, twins).to(advantage.dtype)
+    groups = advantage.view_as(present) * present
+    others = (present.sum(-1, keepdim=True) - present).clamp_min(1.0)
+    mean = (groups.sum(-1, keepdim=True) - groups) / others
+    return ((groups - mean) * present).view_as(advantage)
 
 
 def n_step_return(r_t: Tensor, done: Tensor, gamma: float) -> tuple[Tensor, Tensor, Tensor]:

@@ -102,8 +102,10 @@ class Rollout(NamedTuple):
 
     def advantage(self, gamma: float, gae_lambda: float) -> Tensor:
         """[T, n] generalised advantages; 0 for the steps that do not count."""
+        cut = self.done.clone()
+        cut[:-1] |= ~self.counts[1:]  # what such a step led to is not known; its state is
         advantage = generalized_advantage(
-            self.reward, self.value, self.next_value, self.terminated, self.done, gamma, gae_lambda
+            self.reward, self.value, self.next_value, self.terminated, cut, gamma, gae_lambda
         )
         return advantage * self.counts
 
@@ -215,7 +217,8 @@ class Collector:
         """Go through a rollout once in random order, about `size` steps at a time.
 
         Twins come together, so that the bar they stand at is encoded once. With history memory
-        whole accounts do, encoded from their bars in one call.
+        whole accounts do, encoded from their bars in one call. Steps that do not count are in no
+        batch, and so in no mean or deviation that is taken of one.
         """
         encoder, twins = self.network.encoder, self.config.twins
         options = {"generator": self._generator, "device": rollout.t.device}
@@ -235,10 +238,9 @@ class Collector:
             if self._state is not None:
                 state = tuple(part[groups] for part in self._state)
             embedding, _ = encoder.sequence(seen, state)
-            accounts = self._twins_of(groups)
-            yield Batch(
-                (accounts[:, None] + row).flatten(), self._for_twins(embedding).flatten(0, 1)
-            )
+            places = (self._twins_of(groups)[:, None] + row).flatten()
+            counts = rollout.counts.flatten()[places]
+            yield Batch(places[counts], self._for_twins(embedding).flatten(0, 1)[counts])
 
     def policy(self, task: Task) -> NetworkPolicy:
         """The greedy policy of the network as it learns on."""

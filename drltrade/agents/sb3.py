@@ -1,6 +1,7 @@
 """Any algorithm of stable-baselines3 or sb3-contrib, as an agent on the same environment."""
 
 import importlib
+import inspect
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,6 +12,7 @@ from torch import Tensor
 
 from drltrade.agents.agent import OnProgress
 from drltrade.agents.market_view import reward_scale
+from drltrade.agents.sb3_wrappers import preprocessing
 from drltrade.envs.make import face
 from drltrade.envs.observations import Observation
 from drltrade.envs.task import Task
@@ -35,6 +37,19 @@ class SB3Config(Settings):
         default_factory=dict, description="keyword arguments of the class, as they are"
     )
 
+    @property
+    def steps_to_learn(self) -> int:
+        """Environment steps that the policy's first change takes, of algorithms with replay."""
+        known = inspect.signature(algorithm_class(self.algorithm)).parameters
+
+        def setting(name: str, otherwise: int) -> Any:
+            default = known[name].default if name in known else otherwise
+            return self.hyperparameters.get(name, default)
+
+        if "learning_starts" not in known:
+            return 0
+        return int(setting("learning_starts", 0)) + int(setting("policy_delay", 1)) * self.n_envs
+
 
 def algorithm_class(name: str) -> Any:
     """The class that `sb3:NAME` means.
@@ -56,20 +71,29 @@ class SB3Policy:
     """The model's deterministic policy; `state` is the hidden state of recurrent ones.
 
     A model that learned on a `MarketVecEnv` acts in the space that this shows; its actions come
-    back as the market means them. Those of any other model are left as they are.
+    back as the market means them. Those of any other model are left as they are. Observations reach
+    it through the statistics of its `VecNormalize`, if it learned behind one.
     """
 
     def __init__(self, model: Any, space: spaces.Space[Any]) -> None:
-        """`space` holds the market's actions."""
+        """`space` holds the market's actions.
+
+        Raises:
+            ConfigError: the model learned behind a wrapper that cannot be applied; names it.
+        """
         from drltrade.envs.sb3 import market_actions, shown_space
 
         shown = model.action_space != space and model.action_space == shown_space(space)
         self._model, self._actions, self._space = model, market_actions, space if shown else None
+        self._preprocess = preprocessing(model)
 
     def act(self, observation: Observation, state: Any = None) -> tuple[Any, Any]:
         """Greedy action for one flat observation."""
         action, next_state = self._model.predict(
-            observation, state=state, episode_start=[state is None], deterministic=True
+            self._preprocess(observation),
+            state=state,
+            episode_start=[state is None],
+            deterministic=True,
         )
         if action.ndim == 0:
             return int(action), next_state

@@ -24,6 +24,11 @@ class TD3Config(DeterministicConfig):
     target_noise: float = Field(0.02, ge=0, description="deviation of the smoothing of targets")
     noise_clip: float = Field(0.05, ge=0, description="largest such noise")
 
+    @property
+    def policy_update(self) -> int:
+        """See `OffPolicyConfig`; the actor learns with every `policy_delay`-th update."""
+        return (self.actor_starts // self.policy_delay + 1) * self.policy_delay
+
 
 class TD3(DDPG):
     """Learns on `task`'s train period; see `agents.agent.Agent`."""

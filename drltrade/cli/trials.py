@@ -107,12 +107,13 @@ def train_one(
         print(json.dumps({"run": str(finished.path), **outcome}))  # noqa: T201
         return
     stopped = " (stopped early: validation no longer improved)" if outcome["stopped_early"] else ""
+    rounded = f" (total_steps = {total:,} in whole rollouts)" if outcome["steps"] > total else ""
     rows = {name: sum(map(len, finished.task.spans(name))) for name in PERIODS}
     Console().print(
         f"bars: {', '.join(f'{name} {count:,}' for name, count in rows.items())}\n"
-        f"{outcome['steps']:,} steps in {outcome['seconds']:.1f} s{stopped}; best validation log "
-        f"return {outcome['best_validation']:+.4f} after {outcome['best_steps']:,} steps\n"
-        f"run: {finished.path}\nnext: drltrade report {finished.path}"
+        f"{outcome['steps']:,} steps{rounded} in {outcome['seconds']:.1f} s{stopped}; best "
+        f"validation log return {outcome['best_validation']:+.4f} after {outcome['best_steps']:,} "
+        f"steps\nrun: {finished.path}\nnext: drltrade report {finished.path}"
     )
 
 

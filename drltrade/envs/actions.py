@@ -10,9 +10,12 @@ from numpy.typing import NDArray
 from drltrade.envs.config import MarketConfig, PortfolioConfig, TradingConfig
 from drltrade.errors import ConfigError
 from drltrade.market.kernels import compiler
+from drltrade.market.simulator import Rules
 
 Orders = NDArray[np.float64]
 """[n, 2 N]: target weights (NaN: none), then units to buy."""
+
+Flags = NDArray[np.bool_]
 
 SELL, HOLD, BUY = 0, 1, 2
 """Actions of `order_units`."""
@@ -39,6 +42,29 @@ class Actions(Protocol):
         """
         ...
 
+    def masks(self, weights: Orders, traded: Flags, equity: Orders, rules: Rules) -> Flags:
+        """[n, A] which of the listed actions have a use now.
+
+        An asset that did not trade in the bar just closed takes no order yet, as far as is known,
+        and an account that has less than an order's fees can send none: then only the action that
+        asks for least is left. All others may be chosen.
+
+        Args:
+            weights: [n, N] held.
+            traded: [n, N] whether an asset traded in the bar just closed.
+            equity: [n] money.
+            rules: of the accounts.
+
+        Raises:
+            ConfigError: actions are no list.
+        """
+        ...
+
+
+def due_at_once(rules: Rules) -> float:
+    """Money that falls due with the least of an order."""
+    return float(np.max(rules.terms.fixed) + np.max(rules.terms.minimum))
+
 
 class DiscretePositions:
     """An index into a list of target weights."""
@@ -61,6 +87,13 @@ class DiscretePositions:
         """See `Actions`."""
         _check_choices(actions, len(self.positions), self._allowed)
         orders[:, 0] = self._table[actions]
+
+    def masks(self, weights: Orders, traded: Flags, equity: Orders, rules: Rules) -> Flags:
+        """See `Actions`; of a list of positions the nearest to that held asks for least."""
+        able = traded[:, :1] & (equity > due_at_once(rules))[:, None]
+        nearest = np.abs(self._table[None] - weights[:, :1]).argmin(1)
+        allowed: Flags = able | (np.arange(len(self._table)) == nearest[:, None])
+        return allowed
 
 
 class ContinuousWeights:
@@ -94,6 +127,19 @@ class ContinuousWeights:
                 f"{_which(actions, wrong)}{asset} lies outside the position range "
                 f"[{self._low}, {self._high}]"
             )
+
+    def masks(self, weights: Orders, traded: Flags, equity: Orders, rules: Rules) -> Flags:
+        """See `Actions`."""
+        raise ConfigError(
+            "action masks are for listed actions; these are weights from a range: set positions or "
+            "order_units"
+        )
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {key: value for key, value in vars(self).items() if key != "_read"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__ |= state | {"_read": _weight_reader()}
 
 
 @cache
@@ -135,6 +181,14 @@ class FixedAmount:
         _check_choices(actions, len(self._amounts), self._allowed)
         orders[:, 0] = np.nan
         orders[:, 1] = self._amounts[actions]
+
+    def masks(self, weights: Orders, traded: Flags, equity: Orders, rules: Rules) -> Flags:
+        """See `Actions`; beyond the bounds of the position nothing is sold or bought either."""
+        able = traded[:, 0] & (equity > due_at_once(rules))
+        allowed = np.ones((len(weights), 3), np.bool_)
+        allowed[:, SELL] = able & (weights[:, 0] > rules.terms.lowest)
+        allowed[:, BUY] = able & (weights[:, 0] < rules.terms.highest)
+        return allowed
 
 
 def _check_choices(actions: NDArray[Any], count: int, allowed: str) -> None:

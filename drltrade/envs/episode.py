@@ -8,6 +8,7 @@ import pandas as pd
 
 from drltrade.envs.observations import Observation
 from drltrade.envs.periods import PeriodName
+from drltrade.envs.prices import Prices
 from drltrade.envs.task import Task
 from drltrade.errors import ConfigError
 from drltrade.market.advance import make_room, play_kernel
@@ -51,14 +52,12 @@ class Episode:
         assets = market.assets
         self.size = window * columns + account_features(assets)
         self._window, self._features = window * columns, market.features
-        self._flat = market.features.reshape(-1)
         self._tape, self._times = market.tape(self.rules.plan.fill), market.times
         self._terms, self._floor = self.rules.terms.table(assets), self.rules.floor
-        self._kernel, self._room = play_kernel(self.rules.plan), make_room(assets)
+        self._room = make_room(assets)
         self._plain = self.rules.reward in ("log_return", {"log_return": 1.0})
-        self._reward = make_reward(SCALAR, self.rules.reward)
         self.orders = np.zeros((1, 2 * assets))
-        self._row_of_orders = self.orders[0]
+        self._compile()
         self._state = np.zeros(state_size(assets))
         self._report_size = report_size(assets)
         first = len(ACCOUNT_REPORT)
@@ -68,16 +67,41 @@ class Episode:
         self.row = self.first_row = self.last_row = -1
         self.over = True
 
+    def _compile(self) -> None:
+        """Make what is not kept with an episode that is pickled, but made anew."""
+        self._kernel = play_kernel(self.rules.plan)
+        self._reward = make_reward(SCALAR, self.rules.reward)
+        self._flat, self._row_of_orders = self._features.reshape(-1), self.orders[0]
+
+    def __getstate__(self) -> dict[str, Any]:
+        made = ("_kernel", "_reward", "_flat", "_row_of_orders")
+        return {key: value for key, value in vars(self).items() if key not in made}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__ |= state
+        self._compile()
+
     def start(
-        self, generator: np.random.Generator, options: dict[str, Any] | None
+        self,
+        generator: np.random.Generator,
+        options: dict[str, Any] | None,
+        seeded: bool = False,
     ) -> tuple[Observation, dict[str, Any]]:
         """Begin with a fresh account, at a random bar or at `options["start"]` (a bar's time).
+
+        Args:
+            generator: draws what is random.
+            options: of `gymnasium.Env.reset`.
+            seeded: whether `generator` is at the start of a seed's sequence: then the blocks of
+                stratified starts begin anew, too.
 
         Raises:
             ConfigError: no such bar, or too few after it; an unknown option, or a length that is
                 neither an integer of at least 1 nor the bounds of one.
         """
         options = options or {}
+        if seeded:
+            self._count = 0
         if odd := set(options) - {"start", "length"}:
             raise ConfigError(f"reset: unknown options {sorted(odd)}; start and length are allowed")
         length = _checked(options["length"]) if "length" in options else self._length
@@ -202,10 +226,10 @@ class Episode:
                 "impact": impact, "liquidation": liquidation, "borrow": borrow,
                 "financing": financing, "funding": funding, "interest": interest,
             },
-            "fills": report[self._fills],
+            "fills": report[self._fills].view(Prices),
         }  # fmt: skip
         if exited:
-            info["exits"] = report[self._exits]
+            info["exits"] = report[self._exits].view(Prices)
         return info
 
 

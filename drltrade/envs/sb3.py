@@ -139,11 +139,14 @@ class MarketVecEnv(VecEnv):
     def env_method(
         self, method_name: str, *method_args: Any, indices: Any = None, **method_kwargs: Any
     ) -> list[Any]:
-        """There is no single environment to ask.
+        """`action_masks` of each; there is no single environment to ask for anything else.
 
         Raises:
-            AttributeError: always.
+            AttributeError: another method.
         """
+        if method_name == "action_masks":
+            masks = self.market.action_masks()
+            return [masks[number] for number in self._get_indices(indices)]
         raise AttributeError(f"{method_name}: a MarketVecEnv holds no single environments")
 
     def env_is_wrapped(

@@ -28,6 +28,10 @@ class TradingEnv(MarketEnv):
     a step in which stop-loss, take-profit, margin call, ruin or delisting closed something, `exits`
     (the prices at which, NaN elsewhere).
 
+    **For clients.** `action_masks()` tells which listed actions have a use (sb3-contrib's
+    MaskablePPO asks). `render_mode`: "rgb_array" draws price, position and equity, "human" writes a
+    line a bar to the terminal. A pickled copy goes on identically.
+
     Args (all keys of an env preset, see `envs.config.TradingConfig`), and:
         task: a prepared market to share; then only `period` and `episode_length` may be given.
 

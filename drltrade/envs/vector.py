@@ -19,6 +19,7 @@ from torch import Tensor
 from drltrade.envs.actions import Actions
 from drltrade.envs.observations import windows
 from drltrade.envs.portfolio import PortfolioEnv
+from drltrade.envs.prices import Prices
 from drltrade.envs.single import MarketEnv
 from drltrade.envs.task import Task
 from drltrade.envs.trading import TradingEnv
@@ -101,7 +102,6 @@ class MarketVectorEnv(VectorEnv[Any, Any, Any]):
         )  # fmt: skip
         self._actions, self._assets = one.actions, self.task.market.assets
         self._on_host = self.device.type == "cpu"
-        self._windows = windows(self.simulator.features, self.config.window).flatten(1, 2)
         times = torch.from_numpy(self.task.market.times.as_unit("ns").asi8.copy())
         self._times = times.to(self.device)
         self._everyone = torch.ones(num_envs, dtype=torch.bool, device=self.device)
@@ -112,8 +112,74 @@ class MarketVectorEnv(VectorEnv[Any, Any, Any]):
         }
         self._fresh = self._fresh_report().to(self.device)
         self._over: Tensor | None = None
+        self._derive()
+
+    def _derive(self) -> None:
+        """Make what is not kept with an environment that is pickled, but made anew."""
+        self._windows = windows(self.simulator.features, self.config.window).flatten(1, 2)
         gross = getattr(self.config, "gross_limit", None)
         self._tensor_orders = tensor_orders(self._actions, self._assets, gross, self.device)
+
+    def __getstate__(self) -> dict[str, Any]:
+        made = ("_windows", "_tensor_orders")
+        return {key: value for key, value in vars(self).items() if key not in made}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__ |= state
+        self._derive()
+
+    @property
+    def autoreset_mode(self) -> AutoresetMode:
+        """What happens when an episode is over."""
+        mode: AutoresetMode = self.metadata["autoreset_mode"]
+        return mode
+
+    def action_masks(self) -> NDArray[np.bool_]:
+        """[n, A] which of a list of actions have a use now; see `actions.Actions.masks`."""
+        market = self.simulator
+        if self._over is None:
+            raise ConfigError("no episode has begun: call reset() first")
+        row, equity = market.t.cpu().numpy(), market.equity.cpu().numpy()
+        closes = self.task.market.close[row]
+        weights = market.units.cpu().numpy() * closes / equity[:, None]
+        return self._actions.masks(weights, self.task.market.tradable[row], equity, self.task.rules)
+
+    def call(self, name: str, *args: Any, **kwargs: Any) -> tuple[Any, ...]:
+        """What each environment answers; see `gymnasium.vector.SyncVectorEnv.call`.
+
+        Raises:
+            AttributeError: there are no single environments; methods of all are called here, and
+                attributes are those that all share.
+        """
+        if name == "action_masks":
+            return tuple(self.action_masks())
+        shared = {
+            "observation_space": self.single_observation_space,
+            "action_space": self.single_action_space,
+        }
+        value = shared[name] if name in shared else getattr(self, name)
+        if callable(value) and not isinstance(value, spaces.Space):
+            raise AttributeError(f"{name}: a {type(self).__name__} holds no single environments")
+        return (value,) * self.num_envs
+
+    def get_attr(self, name: str) -> tuple[Any, ...]:
+        """An attribute of each environment, which all share; see `call`."""
+        return self.call(name)
+
+    def set_attr(self, name: str, values: Any) -> None:
+        """Set an attribute that all environments share; see `SyncVectorEnv.set_attr`.
+
+        Raises:
+            ConfigError: the environments' values differ. ValueError: there are more or fewer.
+        """
+        each = list(values) if isinstance(values, list | tuple) else [values] * self.num_envs
+        if len(each) != self.num_envs:
+            raise ValueError(
+                f"set_attr({name!r}): {len(each)} values for {self.num_envs} environments"
+            )
+        if any(value is not each[0] and value != each[0] for value in each):
+            raise ConfigError(f"set_attr({name!r}): the environments share their attributes")
+        setattr(self, name, each[0])
 
     def _fresh_report(self) -> Tensor:
         """[R] what is reported of an account at the start of its episode."""
@@ -261,10 +327,14 @@ class MarketVectorEnv(VectorEnv[Any, Any, Any]):
             "holdings": report[:, self._blocks["units"]],
             "weights": report[:, self._blocks["weights"]],
             "costs": costs | {f"_{part}": there for part in costs},
-            "fills": report[:, self._blocks["fills"]],
-            "exits": report[:, self._blocks["exits"]],
+            "fills": self._prices(report, "fills"),
+            "exits": self._prices(report, "exits"),
         }
         return infos | {f"_{key}": there for key in infos} | {"_exits": exited}
+
+    def _prices(self, report: Any, name: str) -> Any:
+        prices = report[:, self._blocks[name]]
+        return prices.view(Prices) if self._on_host else prices
 
     def _out(self, tensor: Tensor) -> Any:
         """What a caller gets of a tensor."""

@@ -188,11 +188,12 @@ def agent_from_dict(values: Mapping[str, Any], where: str) -> AgentPreset:
     description = str(values.pop("description", ""))
     training = parse(TrainingConfig, values.pop("training", {}), f"{where} [training]")
     algorithm = parse_agent(values, where)
-    starts = getattr(algorithm, "learning_starts", 0)
-    if training.total_steps <= starts:
+    least = getattr(algorithm, "steps_to_learn", 0)
+    if training.total_steps < least:
         raise ConfigError(
-            f"{where}: training.total_steps = {training.total_steps} are over before "
-            f"learning_starts = {starts}: nothing would be learned"
+            f"{where}: training.total_steps = {training.total_steps}: nothing would be learned, as "
+            f"the policy's first change comes after {least} environment steps (learning_starts, "
+            "actor_starts); set at least as many, or lower those"
         )
     return AgentPreset(description, algorithm, training)
 

@@ -91,6 +91,24 @@ def lowest(x: Floats, n: int, memory: Memory | None = None) -> Floats:
     return -highest(-x, n, memory)
 
 
+NO_RANGE = 1e-10
+"""Of a value: what differs by less is the same but for rounding."""
+
+
+def neutral_when_still(
+    x: Floats, high: Floats, low: Floats, n: int, otherwise: float, memory: Memory | None = None
+) -> Floats:
+    """x, and `otherwise` where high and low have not moved for n bars.
+
+    A recursion forgets its last move bit by bit, and never wholly; the ratio of two that forget at
+    different rates has no bound, and of two that forget alike stays where it was.
+    """
+    memory = memory or Memory()
+    top, bottom = highest(high, n, memory), lowest(low, n, memory)
+    still = (top == bottom) & ~np.isnan(x)
+    return np.where(still, otherwise, x)
+
+
 def bars_since_highest(x: Floats, n: int, memory: Memory | None = None) -> Floats:
     """How long ago the (latest) largest of x[t-n+1..t] was. First at n - 1."""
     return kernels.highest(_window(x, n, memory), n)[1]

@@ -24,6 +24,28 @@ The order of events between the close of bar t and the close of bar t + 1
 5. The account is marked at the close of t + 1. An asset that has ended pays its last price.
 
 An account whose equity is gone is closed, and what it owes beyond that is forgiven, and shown.
+
+How orders are sized and paid for
+---------------------------------
+- All orders of a bar fill together: what sales bring pays for purchases, and no order is first. The
+  weights held after the fill are exactly those asked for, of the equity that is left, but where a
+  rule below keeps an order from filling as it was asked.
+- The concession (half-spread, slippage, impact) moves the price against the order, and commission
+  is charged on the price so moved. The minimum commission and the fixed fee are per order.
+- Units are real numbers: there are no lots, nothing is rounded, and a trade of less than 1e-12 of
+  equity is no order. A target that is held already costs nothing.
+- An order that its own fees would turn round (a purchase that would have to become a sale, once
+  they are paid) is not sent, and the others are sized again without it.
+- Where an account cannot pay for all of its orders it sends those that it can, the cheapest first,
+  of equals the earlier asset's; the others are dropped.
+- Targets that exceed the gross limit together with what cannot be traded now are scaled down. A
+  sale that lowers exposure is an order like any other, and limits bind it, too.
+- A volume limit fills the part of an order that fits. What it leaves, or all of an order into a
+  halt, is dropped (`unfilled = "drop"`) or is pending (`"carry"`), in units at that bar's price,
+  and tried in every bar until it is filled, a new order takes its place, the asset ends or the
+  account is liquidated.
+- Pressure is a share of a bar's volume: an order counts by the volume of its bar, a forced close by
+  at most all of it, also in a bar without volume.
 """
 
 import math
@@ -68,12 +90,13 @@ def make_rule(  # noqa: C901 (the branches are the plan's, settled once)
     at_open, at_close = plan.fill == "next_open", plan.fill == "next_close"
 
     @jit
-    def step(
+    def step(  # noqa: C901 (as above)
         account: Account, target: Any, amount: Any, bar: Bar, floor: Any, terms: Terms
     ) -> Step:
+        never = account.cash != account.cash
         if not (at_open or at_close):
             account, traded, paid, broke, start = trade(
-                account, target, amount, bar.fill, bar.volume, bar.close, floor, terms
+                account, target, amount, bar.fill, bar.volume, bar.close, never, floor, terms
             )
         borrow, financing, funding, interest = 0.0, 0.0, 0.0, 0.0
         if holding:
@@ -85,20 +108,19 @@ def make_rule(  # noqa: C901 (the branches are the plan's, settled once)
             account = Account(cash, account.units, account.entry, account.pressure, account.pending)
         if at_open:
             account, traded, paid, broke, start = trade(
-                account, target, amount, bar.fill, bar.volume, bar.close, floor, terms
+                account, target, amount, bar.fill, bar.volume, bar.close, never, floor, terms
             )
         if reads_range:
             if not at_open:
-                start, broke = bar.open, account.cash != account.cash
+                start, broke = bar.open, never
             account, exit_units, exit_price, exchanged, exit_paid, fee, called = within(
                 account, bar, start, broke, terms
             )
         if at_close:
-            fill = bar.fill
-            if reads_range:
-                fill = where(each(called), math.nan, bar.fill)  # its orders were cancelled
+            if not reads_range:
+                called = never
             account, traded, paid, broke, start = trade(
-                account, target, amount, fill, bar.volume, bar.next_close, floor, terms
+                account, target, amount, bar.fill, bar.volume, bar.next_close, called, floor, terms
             )
         commission, fixed, spread = paid.commission, paid.fixed, paid.spread
         slippage, impact, turnover = paid.slippage, paid.impact, total(absolute(traded))
@@ -127,6 +149,8 @@ def make_rule(  # noqa: C901 (the branches are the plan's, settled once)
             pressure = pressure * terms.memory
         if carried:
             pending = where(each(ruined), 0.0, pending)
+            if delistings:
+                pending = where(bar.ended, 0.0, pending)
         return Step(
             Account(
                 where(ruined, floor, cash),

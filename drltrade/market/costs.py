@@ -46,7 +46,8 @@ class Costs(Settings):
         None, gt=0, le=1, description="share of a bar's volume that an order may take"
     )
     unfilled: Literal["drop", "carry"] = Field(
-        "drop", description="what the volume limit leaves of an order: dropped, or tried again"
+        "drop",
+        description="what becomes of what a volume limit or a halt leaves of an order",
     )
     borrow_rate: float = Field(0.0, ge=0, le=1, description="per year on the value short")
     financing_rate: float = Field(0.0, ge=0, le=1, description="per year on negative cash")
@@ -152,7 +153,12 @@ def market_rules(
     limits = [each.share_of_volume for each in costs]
     impact = _one_for_all("impact", {each.impact for each in costs} - {"none"})
     unfilled = _one_for_all(
-        "unfilled", {each.unfilled for each in costs if each.share_of_volume is not None}
+        "unfilled",
+        {
+            each.unfilled
+            for each in costs
+            if each.share_of_volume is not None or each.unfilled == "carry"
+        },
     )
     fields: Mapping[str, list[float]] = {
         "commission": [each.commission_bps * BASIS_POINT for each in costs],

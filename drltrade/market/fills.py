@@ -31,8 +31,9 @@ def make_fills(  # noqa: C901 (its functions, not its branches, are many)
     orders = make_orders(xp, plan, jit)
     charge, paid_for, unit_cost = orders.charge, orders.paid_for, orders.unit_cost
     value_after, fitting, solve = orders.value_after, orders.fitting, orders.solve
-    is_order = orders.is_order
+    is_order, probe, in_line, settled = orders.is_order, orders.probe, xp.in_line, xp.settled
     single, fees, margin = plan.single, plan.order_fees, plan.margin
+    queue = fees and not single
     impact, reads_volume = plan.impact != "none", plan.reads_volume
     limited, carried = plan.volume_limit != "none", plan.volume_limit == "carry"
     amounts, closed_form, entries = plan.takes_amounts, plan.closed_form, plan.entries
@@ -126,26 +127,33 @@ def make_fills(  # noqa: C901 (its functions, not its branches, are many)
         target: Any, goal: Any, held: Any, most: Any, sent: Any, left: Any, budget: Any,
         terms: Terms,
     ) -> Any:  # fmt: skip
-        """(signed value of an order, the same without a volume limit); per asset."""
+        """(signed value of an order, the value wanted without a limit or a halt); per asset."""
         value = value_after(target, goal, held, most, left, budget, terms)
         whole = value
         if carried:
             whole = value_after(target, goal, held, math.inf, left, budget, terms)
-        return where(sent, value - held, 0.0), where(sent, whole - held, 0.0)
+        return where(sent, value - held, 0.0), whole - held
 
     @jit
     def filled(
         units: Any, entry: Any, pressure: Any, pending: Any, held: Any, traded: Any, whole: Any,
-        worth: Any, price: Any, sent: Any, fills: Any, idle: Any, equity: Any, terms: Terms,
+        worth: Any, price: Any, sent: Any, fills: Any, idle: Any, equity: Any, alive: Any,
+        terms: Terms,
     ) -> Any:  # fmt: skip
-        """(units, entry, pressure, pending) after an order of value `traded`; per asset."""
+        """(units, entry, pressure, pending) after an order of value `traded`; per asset.
+
+        What a volume limit or a halt leaves of an order is pending, where it is carried over. An
+        account that is not `alive` loses all that is pending.
+        """
         next_units = where(sent, (held + traded) / price, units)
         if impact:
             pressure = pressure + traded / worth
         if carried:
             rest = whole - traded
-            rest = where(sent & is_order(rest, equity), rest / price, 0.0)
-            pending = where(fills, rest, where(idle, pending, 0.0))
+            rest = where(is_order(rest, equity), rest / price, 0.0)
+            waiting = where(idle, pending, rest)  # for the end of a halt
+            pending = where(fills, where(sent, rest, 0.0), waiting)
+            pending = where(alive, pending, 0.0)
         return next_units, average_entry(entry, units, next_units, price), pressure, pending
 
     @jit
@@ -164,8 +172,19 @@ def make_fills(  # noqa: C901 (its functions, not its branches, are many)
         return after, *sized(target, goal, held, most, sent, each(after), each(budget), terms)
 
     @jit
+    def affordable(
+        equity: Any, target: Any, goal: Any, held: Any, most: Any, worth: Any, pressure: Any,
+        sent: Any, budget: Any, floor: Any, terms: Terms,
+    ) -> Any:  # fmt: skip
+        """Orders that an account can pay for, the cheapest first, where it cannot pay for all."""
+        cost, _ = probe(
+            target, goal, held, most, worth, pressure, sent, each(equity), each(budget), 1.0, terms
+        )
+        return sent & (in_line(cost) < each(equity - floor))
+
+    @jit
     def trade_many(
-        account: Account, target: Any, amount: Any, price: Any, fills: Any, volume: Any,
+        account: Account, target: Any, amount: Any, price: Any, fills: Any, alive: Any, volume: Any,
         equity: Any, floor: Any, terms: Terms,
     ) -> Any:  # fmt: skip
         """By iteration: many assets, impact, volume limits, or orders for an amount."""
@@ -182,6 +201,18 @@ def make_fills(  # noqa: C901 (its functions, not its branches, are many)
         after, traded, whole = balance(
             equity, target, goal, held, most, worth, pressure, sent, asked, bound, terms
         )
+        if queue:
+            can = after > floor
+            if not settled(can):
+                fit = affordable(
+                    equity, target, goal, held, most, worth, pressure, sent, budget, floor, terms
+                )
+                sent = where(each(can), sent, fit)
+                asked, bound = claim(target, goal, held, sent)
+                after, traded, whole = balance(
+                    equity, target, goal, held, most, worth, pressure, sent, total(asked),
+                    total(bound), terms,
+                )  # fmt: skip
         if fees:
             # Orders that costs would turn round are not sent, and the others solved for again.
             sent = sent & each(after > floor) & (traded * wanted > 0.0)
@@ -197,14 +228,14 @@ def make_fills(  # noqa: C901 (its functions, not its branches, are many)
         cash = account.cash - total(traded + paid_for(paid))
         units, entry, pressure, pending = filled(
             account.units, account.entry, pressure, account.pending, held, traded, whole, worth,
-            price, sent, fills, idle, each(equity), terms,
+            price, sent, fills, idle, each(equity), alive, terms,
         )  # fmt: skip
         return Account(cash, units, entry, pressure, pending), traded, paid
 
     @jit
     def trade(
-        account: Account, target: Any, amount: Any, fill: Any, volume: Any, mark: Any, floor: Any,
-        terms: Terms,
+        account: Account, target: Any, amount: Any, fill: Any, volume: Any, mark: Any, called: Any,
+        floor: Any, terms: Terms,
     ) -> Any:  # fmt: skip
         """Fill an account's orders.
 
@@ -214,6 +245,7 @@ def make_fills(  # noqa: C901 (its functions, not its branches, are many)
             fill: price at which it fills; NaN where it cannot.
             volume: units traded in the bar of the fill.
             mark: what holdings that cannot fill are worth.
+            called: whether the account was liquidated before, which cancels its orders.
             floor: equity at or below which the account is closed, money.
             terms: the costs.
 
@@ -229,12 +261,13 @@ def make_fills(  # noqa: C901 (its functions, not its branches, are many)
         if margin:
             required = terms.maintenance * total(absolute(held))
             needed = where(required > needed, required, needed)
-        fills = fills & each(equity > needed)
+        alive = where(called, 0.0 * equity, equity) > needed
+        fills = fills & each(alive)
         if closed_form:
             account, traded, paid = trade_one(account, target, price, fills, equity, floor, terms)
         else:
             account, traded, paid = trade_many(
-                account, target, amount, price, fills, volume, equity, floor, terms
+                account, target, amount, price, fills, each(alive), volume, equity, floor, terms
             )
         return account, traded, paid, equity <= needed, price
 

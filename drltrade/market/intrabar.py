@@ -87,11 +87,15 @@ def make_intrabar(xp: Namespace, plan: Plan, jit: Callable[[Any], Any]) -> Intra
         value = where(closed, units * where(closed, price, 1.0), 0.0)
         worth = 1.0
         if impact:
-            worth = where(closed & (volume > 0.0), volume * price, 1.0)
+            # In a bar without volume it is all that trades.
+            size = absolute(value)
+            worth = where(volume > 0.0, volume * where(closed, price, 1.0), size)
+            worth = where(worth > 0.0, worth, 1.0)
         paid = charge(-value, worth, pressure, taker, terms)
         fee = where(called, terms.liquidation * absolute(value), 0.0)
         if impact:
-            pressure = pressure - value / worth
+            share = size / worth
+            pressure = pressure - sign(value) * where(share < 1.0, share, 1.0)
         if carried:
             pending = where(closed, 0.0, pending)
         return value, paid, fee, pressure, pending

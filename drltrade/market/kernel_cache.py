@@ -2,18 +2,24 @@
 
 numba's own cache asks what a function closes over, and for functions made by other functions the
 answer is never the same twice. A kernel here is settled by its plan, so the plan names the file,
-together with the source of this package, numba's version, the types and the processor. The files
-lie where `NUMBA_CACHE_DIR` says, else in the user's folder for caches; they can be deleted at any
-time. Where none can be written, each process compiles.
+together with all that the machine code depends on: the source files of the functions that the
+kernel calls and the numbers that these close over, the types, the processor, and the versions of
+Python, numba, llvmlite and numpy. A change in one module compiles the kernels anew that call into
+it, and no others. The files lie where `NUMBA_CACHE_DIR` says, else in the user's folder for caches;
+they can be deleted at any time. Where none can be written, each process compiles, and a file that
+is not what was written is as good as none.
 """
 
 import contextlib
 import hashlib
 import os
 import pickle
-from collections.abc import Callable
+import sys
+import sysconfig
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
+from types import CodeType, FunctionType
 from typing import Any
 
 from drltrade.atomic import write_atomic
@@ -29,7 +35,7 @@ def kernel(*settled_by: Any) -> Callable[[Callable[..., Any]], Any]:
 
     def compiled(function: Callable[..., Any]) -> Any:
         dispatcher: Any = compiler()(function)
-        dispatcher._cache = _OnDisk(f"{function.__qualname__} {settled_by!r}", _source(function))
+        dispatcher._cache = _OnDisk(f"{function.__qualname__} {settled_by!r}", dispatcher)
         return dispatcher
 
     return compiled
@@ -38,8 +44,8 @@ def kernel(*settled_by: Any) -> Callable[[Callable[..., Any]], Any]:
 class _OnDisk:
     """What numba asks of a cache: one file for each function and its argument types."""
 
-    def __init__(self, name: str, source: str) -> None:
-        self._name = f"{name} {source}"
+    def __init__(self, name: str, dispatcher: Any) -> None:
+        self._name = f"{name} {dependencies(dispatcher)} {_machinery()}"
 
     @property
     def cache_path(self) -> str:
@@ -51,11 +57,18 @@ class _OnDisk:
 
         target.refresh()
         rebuild: Any = CompileResult._rebuild
+        file = self._file(signature, target.codegen())
         try:
-            content = self._file(signature, target.codegen()).read_bytes()
+            digest, _, content = file.read_bytes().partition(b"\n")
+        except OSError:
+            return None
+        # Machine code is checked before it is handed to anything that would run or parse it.
+        if digest != _digest(file.name, content):
+            return None
+        try:
             return rebuild(target, *pickle.loads(content))
-        except (OSError, EOFError, pickle.UnpicklingError):
-            return None  # not there, or cut off
+        except Exception:  # of what kind depends on what was written: by another numba, say
+            return None
 
     def save_overload(self, signature: Any, compiled: Any) -> None:
         """Keep a compiled function."""
@@ -65,28 +78,90 @@ class _OnDisk:
         content = dumps(compiled._reduce())
         with contextlib.suppress(OSError):
             file = self._file(signature, compiled.codegen)
-            write_atomic(file, lambda temporary: temporary.write_bytes(content))
+            whole = _digest(file.name, content) + b"\n" + content
+            write_atomic(file, lambda temporary: temporary.write_bytes(whole))
 
     def _file(self, signature: Any, codegen: Any) -> Path:
-        key = f"{self._name} {signature} {codegen.magic_tuple()} {_sources()}"
+        key = f"{self._name} {signature} {codegen.magic_tuple()}"
         return _folder() / f"{hashlib.sha256(key.encode()).hexdigest()}.kernel"
 
 
-def _source(function: Callable[..., Any]) -> str:
-    """A digest of the file that a kernel stands in, if it stands in one."""
-    file = Path(function.__code__.co_filename)
-    return hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else ""
+def _digest(name: str, content: bytes) -> bytes:
+    """Of a file's content and of whose it is."""
+    return hashlib.sha256(name.encode() + content).hexdigest().encode()
+
+
+def dependencies(dispatcher: Any) -> str:
+    """A digest of what a compiled function and all that it calls are made of.
+
+    That is the source files of the functions and classes, the numbers they close over or name, and
+    how each is compiled.
+    """
+    files: set[str] = set()
+    digest = hashlib.sha256()
+    seen: set[int] = set()
+    waiting = [dispatcher]
+    while waiting:
+        thing = waiting.pop()
+        if id(thing) in seen:
+            continue
+        seen.add(id(thing))
+        function = getattr(thing, "py_func", thing)
+        if isinstance(function, FunctionType):
+            if function is not thing:
+                digest.update(_options(thing).encode())
+            digest.update(function.__qualname__.encode())
+            files.add(function.__code__.co_filename)
+            waiting += _named(function)
+        elif isinstance(thing, type):
+            files.add(getattr(sys.modules.get(thing.__module__), "__file__", None) or "")
+        elif thing is None or isinstance(thing, bool | int | float | str | tuple):
+            digest.update(repr(thing).encode())
+    for content in sorted(_content(file) for file in files):
+        digest.update(content.encode())
+    return digest.hexdigest()
+
+
+def _options(dispatcher: Any) -> str:
+    """How a function is compiled, the same in every process."""
+    options = dispatcher.targetoptions.items()
+    return repr(sorted((name, sorted(o) if isinstance(o, set) else repr(o)) for name, o in options))
+
+
+def _named(function: FunctionType) -> Iterator[Any]:
+    """What a function closes over, and the globals that it names."""
+    for cell in function.__closure__ or ():
+        yield cell.cell_contents
+    for name in _names(function.__code__):
+        if name in function.__globals__:
+            yield function.__globals__[name]
+
+
+def _names(code: CodeType) -> Iterator[str]:
+    yield from code.co_names
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from _names(constant)
 
 
 @cache
-def _sources() -> str:
-    """A digest of the package's formulas and of numba's version."""
-    import numba
+def _content(file: str) -> str:
+    """A digest of a source file of this project; of a library's the version stands in."""
+    path = Path(file)
+    if not path.is_file() or not path.is_relative_to(Path(__file__).parents[1]):
+        return ""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
-    digest = hashlib.sha256(numba.__version__.encode())
-    for file in sorted(Path(__file__).parent.glob("*.py")):
-        digest.update(file.read_bytes())
-    return digest.hexdigest()
+
+@cache
+def _machinery() -> str:
+    """Versions of all that makes machine code of functions, and reads it back."""
+    import llvmlite
+    import numba
+    import numpy
+
+    python = f"{sys.implementation.name} {sys.version} {sysconfig.get_config_var('SOABI')}"
+    return f"{python} {numba.__version__} {llvmlite.__version__} {numpy.__version__}"
 
 
 @cache

@@ -67,7 +67,7 @@ def namespace() -> Any:
     import numba
 
     inline = numba.njit(inline="always")
-    simple = ("where", "sign", "total", "each", "settled")
+    simple = ("where", "sign", "total", "each", "settled", "in_line")
     functions = {name: inline(getattr(Scalar, name)) for name in simple}
     return SimpleNamespace(abs=abs, sqrt=math.sqrt, **functions)
 

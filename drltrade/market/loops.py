@@ -170,6 +170,36 @@ def make_loop_rule(  # noqa: C901 (the branches are the plan's, settled once)
         return after, fitting(after, asked, bound, terms)[0]
 
     @jit
+    def drop_dear(
+        account: Account, orders: Any, quote: Any, volume: Any, equity: Any, budget: Any,
+        floor: Any, terms: Terms, at: Scratch,
+    ) -> Any:  # fmt: skip
+        """Mark orders that cannot be paid for; see `fills.affordable`."""
+        cost, n = at.traded, account.units.size
+        for i in range(n):
+            mine, target = asset(terms, i), orders[0][i]
+            _, fills, held, worth, most, goal, _ = asked_of(account, orders, quote, volume, i, mine)
+            _, sent = is_sent(target, goal, held, most, fills, equity, budget, 1.0, mine)
+            cost[i], _ = probe(
+                target, goal, held, most, worth, account.pressure[i], sent, equity, budget, 1.0,
+                mine,
+            )  # fmt: skip
+        asked, bound = 0.0, 0.0
+        for i in range(n):
+            line = 0.0
+            for j in range(n):
+                if cost[j] < cost[i] or (cost[j] == cost[i] and j <= i):
+                    line += cost[j]
+            mine, target = asset(terms, i), orders[0][i]
+            _, fills, held, _, most, goal, _ = asked_of(account, orders, quote, volume, i, mine)
+            at.kept[i] = 1.0 if line < equity - floor else 0.0
+            _, sent = is_sent(target, goal, held, most, fills, equity, budget, at.kept[i], mine)
+            weight, stays = claim(target, goal, held, sent)
+            asked += weight
+            bound += stays
+        return asked, bound
+
+    @jit
     def drop_turned(
         account: Account, orders: Any, quote: Any, volume: Any, equity: Any, budget: Any,
         after: Any, rest: Any, floor: Any, terms: Terms, at: Scratch,
@@ -179,7 +209,9 @@ def make_loop_rule(  # noqa: C901 (the branches are the plan's, settled once)
         for i in range(account.units.size):
             mine, target = asset(terms, i), orders[0][i]
             _, fills, held, _, most, goal, _ = asked_of(account, orders, quote, volume, i, mine)
-            wanted, sent = is_sent(target, goal, held, most, fills, equity, budget, 1.0, mine)
+            wanted, sent = is_sent(
+                target, goal, held, most, fills, equity, budget, at.kept[i], mine
+            )
             traded, _ = sized(target, goal, held, most, sent, after, rest, mine)
             sent = sent & (after > floor) & (traded * wanted > 0.0)
             at.kept[i] = 1.0 if sent else 0.0
@@ -191,7 +223,7 @@ def make_loop_rule(  # noqa: C901 (the branches are the plan's, settled once)
     @jit
     def settle(
         account: Account, orders: Any, quote: Any, volume: Any, may: Any, equity: Any, budget: Any,
-        after: Any, rest: Any, terms: Terms, at: Scratch,
+        after: Any, rest: Any, alive: Any, terms: Terms, at: Scratch,
     ) -> Sums:  # fmt: skip
         """Fill the orders, if they `may` be."""
         units, net, turnover = account.units, 0.0, 0.0
@@ -215,7 +247,7 @@ def make_loop_rule(  # noqa: C901 (the branches are the plan's, settled once)
             impact += paid.impact
             next_units, entry, pressure, pending = filled(
                 units[i], account.entry[i], pressure, account.pending[i], held, traded, whole,
-                worth, price, sent, fills & may, idle, equity, mine,
+                worth, price, sent, fills & alive, idle, equity, alive, mine,
             )  # fmt: skip
             units[i], at.traded[i] = next_units, traded
             if entries:
@@ -252,14 +284,24 @@ def make_loop_rule(  # noqa: C901 (the branches are the plan's, settled once)
             account, orders, quote, volume, equity, budget, asked, bound, terms, at
         )
         if fees:
+            if not after > floor:
+                asked, bound = drop_dear(
+                    account, orders, quote, volume, equity, budget, floor, terms, at
+                )
+                after, rest = balance(
+                    account, orders, quote, volume, equity, budget, asked, bound, terms, at
+                )
             asked, bound = drop_turned(
                 account, orders, quote, volume, equity, budget, after, rest, floor, terms, at
             )
             after, rest = balance(
                 account, orders, quote, volume, equity, budget, asked, bound, terms, at
             )
-        may = after > floor and not (broke or closed)
-        sums = settle(account, orders, quote, volume, may, equity, budget, after, rest, terms, at)
+        alive = not (broke or closed)
+        may = after > floor and alive
+        sums = settle(
+            account, orders, quote, volume, may, equity, budget, after, rest, alive, terms, at
+        )
         return cash - sums.net, broke, sums
 
     @jit
@@ -335,6 +377,8 @@ def make_loop_rule(  # noqa: C901 (the branches are the plan's, settled once)
                 if bar.ended[i] > 0.0 and units[i] != 0.0:
                     cash += units[i] * bar.next_close[i]
                     close_out(account, i, bar.next_close[i], at)
+                if bar.ended[i] > 0.0:
+                    account.pending[i] = 0.0
         if remembers:
             for i in range(units.size):
                 account.pressure[i] *= terms.memory[i]

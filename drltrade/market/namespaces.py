@@ -1,9 +1,13 @@
 """The array libraries that the accounting rule is specialised to.
 
-Each namespace has `where`, `abs`, `sign`, `sqrt` (plain numbers also `log`, for rewards); `total`
-(the sum over an account's assets), `each` (an account's number, shaped to meet its assets' numbers)
-and `settled` (whether an iteration may stop because all of a mask is true; false where asking would
-wait for a device).
+Each namespace has `where`, `abs`, `sign`, `sqrt` (plain numbers also `log`, for rewards) and
+
+- `total`: the sum over an account's assets;
+- `each`: an account's number, shaped to meet its assets' numbers;
+- `settled`: whether an iteration may stop because all of a mask is true; false where asking would
+  wait for a device;
+- `in_line`: for each of an account's costs the sum of those up to it, the least first, of equals
+  the earlier asset's.
 
 With one asset the numbers of an account and of its asset have the same shape, so that `total` and
 `each` have nothing to do; with many, assets are the last axis.
@@ -25,6 +29,7 @@ class Namespace(Protocol):
     total: Any
     each: Any
     settled: Any
+    in_line: Any
 
 
 def _where(condition: Any, yes: Any, no: Any) -> Any:
@@ -50,6 +55,7 @@ class Scalar:
     total = staticmethod(_same)
     each = staticmethod(_same)
     settled = staticmethod(_same)
+    in_line = staticmethod(_same)
 
 
 class NumPy:
@@ -68,6 +74,15 @@ class NumPy:
     @staticmethod
     def each(values: Any) -> Any:
         return np.asarray(values)[..., None]
+
+    @staticmethod
+    def in_line(costs: Any) -> Any:
+        order = np.argsort(costs, axis=-1, kind="stable")
+        sums = np.empty_like(costs)
+        np.put_along_axis(
+            sums, order, np.take_along_axis(costs, order, axis=-1).cumsum(axis=-1), axis=-1
+        )
+        return sums
 
 
 def torch_namespace(single: bool) -> Any:
@@ -98,6 +113,13 @@ def torch_namespace(single: bool) -> Any:
         @staticmethod
         def settled(mask: Any) -> bool:
             return False
+
+        @staticmethod
+        def in_line(costs: Any) -> Any:
+            if single:
+                return costs
+            ordered, order = costs.sort(dim=-1, stable=True)
+            return torch.empty_like(costs).scatter(-1, order, ordered.cumsum(-1))
 
     return Torch
 

@@ -112,18 +112,34 @@ class Simulator:
         self._fresh = fresh.to(device)
         self._orders = torch.zeros(n_envs, 2 * self.assets, dtype=torch.float64, device=device)
         self._plain = rules.reward in ("log_return", {"log_return": 1.0})
+        self.detailed = detailed or not self._plain
+        self._no_features = np.zeros((1, 0), np.float32)
+        self._terms, self._room = rules.terms.table(self.assets), make_room(self.assets)
+        self._compile()
+        self.reset()
+
+    def _compile(self) -> None:
+        """Make what is not kept with a simulator that is pickled, but made anew."""
+        rules = self.rules
         self._reward = make_reward(torch, rules.reward)
-        table = rules.terms.table(self.assets)
-        if device.type == "cpu":
-            self.detailed = detailed or not self._plain
+        if self.device.type == "cpu":
             self._kernel = advance_kernel(rules.plan, detailed=self.detailed)
-            self._no_features = np.zeros((1, 0), np.float32)
-            self._terms, self._room = table, make_room(self.assets)
         else:
             self._rule = make_rule(torch_namespace(rules.plan.single), rules.plan)
             self._standing = make_standing(torch_namespace(rules.plan.single), lambda f: f)
-            self._tensors = rules.terms.on(device)
-        self.reset()
+            self._tensors = rules.terms.on(self.device)
+
+    def __getstate__(self) -> dict[str, Any]:
+        made = ("_reward", "_kernel", "_rule", "_standing", "_tensors", "generator")
+        state = {key: value for key, value in vars(self).items() if key not in made}
+        return state | {"random": self.generator.get_state()}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        random = state.pop("random")
+        self.__dict__ |= state
+        self.generator = torch.Generator(self.device)
+        self.generator.set_state(random)
+        self._compile()
 
     def _place_spans(self, spans: Sequence[range]) -> None:
         """Number the possible starts of all spans consecutively."""

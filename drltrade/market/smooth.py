@@ -1,11 +1,14 @@
 """The accounting rule as a differentiable function of a whole path of target weights.
 
-An account without events (no fees per order, limits, brackets or margin calls) is a few formulas,
-and all of them but the drift of weights from bar to bar can be computed for every step at once.
-They are those of `market.account`, and a test holds them to it; training with them, an agent is
-still judged by the rule itself.
+An account without events (no limits that bind, brackets or margin calls) is a few formulas, and
+all of them but the drift of weights from bar to bar can be computed for every step at once. They
+are those of `market.account`, and a test holds them to it; training with them, an agent is still
+judged by the rule itself. What falls due with the least of an order, a fixed fee or a minimum
+commission, jumps where an order begins. Here it rises over the first orders, so that small trades
+are known to be dear; an order of several `FEE_RISE` pays all of it.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -20,6 +23,12 @@ from drltrade.market.tensors import Market
 ROUNDS = 4
 """Of the fixed point of post-cost equity; each adds as many digits as costs are small."""
 
+FEE_RISE = 1e-3
+"""Share of equity over which the fees of an order rise to (1 - 1/e) of their size."""
+
+AMPLE = 4.0
+"""Times its initial equity: what an account may be worth without a volume limit that binds."""
+
 
 class SmoothBars(NamedTuple):
     """What the steps from each row to the next bring, [T, N] each (years: [T])."""
@@ -33,17 +42,21 @@ class SmoothBars(NamedTuple):
     years: Tensor
 
 
-def check_smooth(rules: Rules, agent: str) -> None:
+def check_smooth(rules: Rules, market: Market, spans: Sequence[range], agent: str) -> None:
     """Refuse what has no derivative, or is no part of these formulas.
+
+    Args:
+        rules: of the account.
+        market: the bars.
+        spans: rows of the bars that are learned from.
+        agent: who asks, for the error.
 
     Raises:
         ConfigError: names the key and what would work.
     """
     plan = rules.plan
-    limited = plan.volume_limit != "none" and bool(np.any(rules.terms.volume_limit < 1.0))
     refused = {
-        "costs.fixed_fee and minimum_fee, which jump where an order begins": plan.order_fees,
-        "costs.volume_limit": limited or plan.volume_limit == "carry",
+        "costs.volume_limit where it binds": _limits_bind(rules, market, spans),
         "costs.impact_half_life": bool(np.any(rules.terms.memory)),
         "bracket.stop_loss and take_profit, which jump": plan.brackets,
         "order_units: its actions are no weights": plan.amounts,
@@ -54,6 +67,20 @@ def check_smooth(rules: Rules, agent: str) -> None:
                 f"{agent} learns by the derivative of the account and can't take {what}; leave "
                 "them out for training, or take exo_dqn or ppo"
             )
+
+
+def _limits_bind(rules: Rules, market: Market, spans: Sequence[range]) -> bool:
+    """Whether a bar trades less than an account might want to: from its least to its most."""
+    if rules.plan.volume_limit == "none":
+        return False
+    limit, lowest, highest = (
+        np.broadcast_to(np.asarray(field), market.assets)
+        for field in (rules.terms.volume_limit, rules.terms.lowest, rules.terms.highest)
+    )
+    most = (highest - lowest) * AMPLE * rules.initial_equity
+    rows = np.concatenate([np.arange(span[0], span[-1] + 1) for span in spans])
+    room = np.where(limit < 1.0, limit, np.inf) * (market.volume * market.close)[rows]
+    return bool((market.tradable[rows] & (room < most)).any())
 
 
 def smooth_bars(market: Market, rules: Rules, device: torch.device) -> SmoothBars:
@@ -116,7 +143,10 @@ def account_path(
         trade = target * (1.0 - cost).unsqueeze(-1) - arrived
         size = trade.abs()
         conceded = size * (slip + _impact(size, bars.depth, rules))
-        cost = share * (conceded + terms.commission * (size + trade.sign() * conceded)).sum(-1)
+        commission = terms.commission * (size + trade.sign() * conceded)
+        if rules.plan.order_fees:
+            commission = _with_fees(commission, size, rules)
+        cost = share * (conceded + commission).sum(-1)
     after = before * (1.0 - cost)
     growth = after * (1.0 + (target * bars.move).sum(-1))
     # An account is closed before its equity is gone; here only its logarithm has to exist.
@@ -133,6 +163,15 @@ def account_path(
         cost=(cost * before + carry * bars.years) * path[:-1],
         exposure=drifted(target, bars.move, delayed=False).abs().sum(-1),
     )
+
+
+def _with_fees(commission: Tensor, size: Tensor, rules: Rules) -> Tensor:
+    """Commissions with their minimum and the fixed fee, as fractions of the initial equity."""
+    terms = rules.terms.on(size.device)
+    minimum, fixed = terms.minimum / rules.initial_equity, terms.fixed / rules.initial_equity
+    lacking = (minimum - commission).clamp_min(0.0)
+    charged: Tensor = commission + (lacking + fixed) * (1.0 - torch.exp(-size / FEE_RISE))
+    return charged
 
 
 def _impact(size: Tensor, depth: Tensor, rules: Rules) -> Tensor | float:

@@ -1,5 +1,6 @@
 """Weights on disk: written whole or not at all, loaded without executing anything."""
 
+import io
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -10,9 +11,15 @@ from drltrade.atomic import write_atomic
 
 
 def save_weights(path: Path, weights: Mapping[str, Tensor]) -> None:
-    """Write tensors (moved to the CPU) atomically."""
+    """Write tensors (moved to the CPU) atomically; equal ones make equal bytes.
+
+    Raises:
+        StorageError: they could not be written; the weights of before are kept.
+    """
     tensors = {name: tensor.detach().cpu() for name, tensor in weights.items()}
-    write_atomic(path, lambda temporary: torch.save(tensors, temporary))
+    content = io.BytesIO()  # given a file, torch writes its name, here a temporary one, into it
+    torch.save(tensors, content)
+    write_atomic(path, lambda temporary: temporary.write_bytes(content.getvalue()))
 
 
 def load_weights(path: Path, device: torch.device) -> dict[str, Tensor]:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from drltrade.atomic import write_atomic
+from drltrade.atomic import storing, write_atomic
 
 
 class TrainingLog:
@@ -15,16 +15,18 @@ class TrainingLog:
     def __init__(self, folder: Path) -> None:
         from torch.utils.tensorboard import SummaryWriter
 
-        folder.mkdir(parents=True, exist_ok=True)
-        self._path = folder / "metrics.csv"
+        self._path, self._folder = folder / "metrics.csv", folder / "tensorboard"
         self._rows: list[dict[str, float]] = []
-        self._events: Any = SummaryWriter(str(folder / "tensorboard"))
+        with storing(self._folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            self._events: Any = SummaryWriter(str(self._folder))
 
     def write(self, steps: int, figures: Mapping[str, float]) -> None:
         """Add a row."""
         self._rows.append({"steps": steps, **figures})
-        for name, value in figures.items():
-            self._events.add_scalar(name, value, steps)
+        with storing(self._folder):
+            for name, value in figures.items():
+                self._events.add_scalar(name, value, steps)
 
     def frame(self) -> pd.DataFrame:
         """All rows so far; a figure that a row lacks is NaN."""
@@ -32,11 +34,13 @@ class TrainingLog:
 
     def flush(self) -> None:
         """Make what was written durable."""
-        self._events.flush()
+        with storing(self._folder):
+            self._events.flush()
         frame = self.frame()
         write_atomic(self._path, lambda temporary: frame.to_csv(temporary, index=False))
 
     def close(self) -> None:
         """Flush and close."""
         self.flush()
-        self._events.close()
+        with storing(self._folder):
+            self._events.close()

@@ -1,6 +1,7 @@
 """Train what learns, score it on what it does not learn from, and keep the best of it."""
 
 import contextlib
+import logging
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ from drltrade.settings import Settings
 from drltrade.training.checkpoint import save_weights
 from drltrade.training.logging import TrainingLog
 from drltrade.training.stopping import EarlyStopping
+
+_log = logging.getLogger(__name__)
 
 Learned_co = TypeVar("Learned_co", covariant=True)
 Learned = TypeVar("Learned")
@@ -146,7 +149,14 @@ def train(
         except TrainingError:
             recorder.finish()
             raise
-    return recorder.finish()
+    outcome = recorder.finish()
+    if outcome.steps > config.total_steps:
+        _log.info(
+            "total_steps = %d were rounded up to %d: the last rollout is played whole",
+            config.total_steps,
+            outcome.steps,
+        )
+    return outcome
 
 
 @contextlib.contextmanager

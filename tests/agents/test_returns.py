@@ -11,6 +11,7 @@ from drltrade.agents.returns import (
     generalized_advantage,
     n_step_return,
     n_step_returns_within,
+    normalized,
 )
 
 
@@ -129,7 +130,24 @@ def test_n_step_returns_within_a_sequence_against_those_from_each_step(seed, len
 
 def test_advantages_above_those_of_twins_by_hand():
     advantage = torch.tensor([[1.0, 3.0, 8.0, 0.0, 2.0, -5.0], [0.0, 0.0, 0.0, 4.0, 4.0, 4.0]])
-    assert against_twins(advantage, 1) is advantage
-    assert against_twins(advantage, 2).tolist() == [[-2, 2, 8, -8, 7, -7], [0, 0, -4, 4, 0, 0]]
+    every = torch.ones_like(advantage, dtype=torch.bool)
+    assert against_twins(advantage, 1, every) is advantage
+    assert against_twins(advantage, 2, every).tolist() == [
+        [-2, 2, 8, -8, 7, -7],
+        [0, 0, -4, 4, 0, 0],
+    ]
     expected = [[-4.5, -1.5, 6.0, 1.5, 4.5, -6.0], [0.0] * 6]
-    torch.testing.assert_close(against_twins(advantage, 3), torch.tensor(expected))
+    torch.testing.assert_close(against_twins(advantage, 3, every), torch.tensor(expected))
+
+
+def test_twins_that_do_not_count_are_no_part_of_the_mean():
+    advantage = torch.tensor([[4.0, 9.0, 2.0], [5.0, 7.0, 1.0]])
+    counts = torch.tensor([[True, False, True], [True, False, False]])
+    # Of the first row 4 - 2 and 2 - 4; of the second one is alone, and compared with nothing.
+    assert against_twins(advantage, 3, counts).tolist() == [[2, 0, -2], [5, 0, 0]]
+
+
+def test_normalized_advantages_have_mean_0_and_deviation_1():
+    found = normalized(torch.tensor([1.0, 2.0, 6.0]))
+    torch.testing.assert_close(found, torch.tensor([-2.0, -1.0, 3.0]) / 7**0.5)
+    assert normalized(torch.tensor([3.0])).tolist() == [0.0]

@@ -1,14 +1,10 @@
 """drltrade/Portfolio-v0: what Gymnasium asks of it, and many assets in one account by hand."""
 
-import warnings
-
 import gymnasium
 import numpy as np
 import pandas as pd
 import pytest
-from gymnasium.utils.env_checker import check_env
 from small_markets import FREE, bars_of, play, small_task
-from stable_baselines3.common.env_checker import check_env as check_env_for_sb3
 
 from drltrade.envs.portfolio import PortfolioEnv
 from drltrade.envs.trading import TradingEnv
@@ -46,14 +42,6 @@ def test_defaults(default):
     assert path[-1][2:4] == (False, True)
     assert pd.Timestamp("2005-01-01") < path[0][4]["time"]
     assert path[-1][4]["time"] < pd.Timestamp("2010-01-01")
-
-
-def test_the_checkers_of_gymnasium_and_sb3_have_nothing_to_say(default):
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        check_env(default.unwrapped)
-        check_env_for_sb3(default)
-        check_env_for_sb3(default.unwrapped)
 
 
 def test_info(default):

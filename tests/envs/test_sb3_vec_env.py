@@ -139,8 +139,8 @@ def test_attributes_are_shared(make):
     assert envs.get_attr("name") == ["mine"] * N
     with pytest.raises(ConfigError, match=r"set_attr\('name'\): the environments share"):
         envs.set_attr("name", "yours", indices=[0, 1])
-    with pytest.raises(AttributeError, match="action_masks: a MarketVecEnv holds no single"):
-        envs.env_method("action_masks")
+    with pytest.raises(AttributeError, match="shuffle: a MarketVecEnv holds no single"):
+        envs.env_method("shuffle")
     assert envs.env_is_wrapped(Monitor) == [True] * N
     assert envs.env_is_wrapped(gymnasium.wrappers.TransformReward, 0) == [False]
     envs.close()

@@ -1,16 +1,13 @@
 """drltrade/Trading-v0: what Gymnasium asks of it, and what the market does."""
 
 import random
-import warnings
 
 import gymnasium
 import numpy as np
 import pandas as pd
 import pytest
 import torch
-from gymnasium.utils.env_checker import check_env
 from small_markets import play
-from stable_baselines3.common.env_checker import check_env as check_env_for_sb3
 
 import drltrade
 from drltrade.envs.trading import TradingEnv
@@ -25,18 +22,6 @@ CONTINUOUS = {"position_range": [-1, 1]}
 def random_actions(env, count, seed=0):
     env.action_space.seed(seed)
     return [env.action_space.sample() for _ in range(count)]
-
-
-@pytest.mark.parametrize("action", [DISCRETE, CONTINUOUS], ids=["discrete", "continuous"])
-@pytest.mark.parametrize("period", ["train", "test"])
-def test_the_checkers_of_gymnasium_and_sb3_have_nothing_to_say(action, period):
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        env = gymnasium.make(ID, period=period, **action)
-        check_env(env.unwrapped)
-        check_env_for_sb3(env)
-        check_env_for_sb3(env.unwrapped)
-        env.close()
 
 
 def test_spaces(task, make_task, make_random_bars):

@@ -122,7 +122,7 @@ def test_the_plan_of_an_account(settings, changed):
         ({"funding_rate": -0.1}, {"holding": True}),
         ({"volume_limit": 0.1}, {"volume_limit": "drop"}),
         ({"volume_limit": 0.1, "unfilled": "carry"}, {"volume_limit": "carry"}),
-        ({"unfilled": "carry"}, {}),  # nothing limits, so nothing is left over
+        ({"unfilled": "carry"}, {"volume_limit": "carry"}),  # a halt leaves all of an order
         (IMPACT, {"impact": "linear", "volume_limit": "drop"}),
         (
             {"impact": "square_root", "impact_bps": 5.0, "unfilled": "carry"},

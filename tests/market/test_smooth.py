@@ -12,6 +12,7 @@ PLANS = {
     "proportional": {"commission_bps": 5.0, "slippage_bps": 3.0, "half_spread_bps": 1.0},
     "linear impact": {"commission_bps": 1.0, "impact": "linear", "impact_bps": 50.0},
     "square root": {"slippage_bps": 2.0, "impact": "square_root", "impact_bps": 20.0},
+    "fees": {"commission_bps": 1.0, "minimum_fee": 0.5, "fixed_fee": 0.2},
     "holding": {
         "commission_bps": 2.0, "borrow_rate": 0.1, "financing_rate": 0.08, "interest_rate": 0.03,
         "funding_rate": 0.05,
@@ -64,7 +65,8 @@ def test_the_formulas_are_those_of_the_rule(make_task, make_bars, costs, fill):
     drifted_, outcome = smoothly(task, targets)
     growth = torch.log(outcome.next_equity / outcome.equity)[:, 0]
     # Impact is taken at the size of the initial equity, and weights drift without interest.
-    exact = "impact" not in costs and "borrow_rate" not in costs
+    # So are the fees of an order.
+    exact = not {"impact", "borrow_rate", "fixed_fee"} & costs.keys()
     tolerance = 1e-9 if exact else 5e-3
     np.testing.assert_allclose(drifted_[:, 0, 0].numpy(), weights, rtol=tolerance, atol=1e-9)
     np.testing.assert_allclose(growth.numpy(), rewards, rtol=tolerance, atol=tolerance / 100)
@@ -111,15 +113,35 @@ def test_costs_can_be_charged_in_part(make_task, make_bars):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"costs": {"fixed_fee": 1.0}}, "costs.fixed_fee and minimum_fee"),
         ({"costs": {"volume_limit": 0.2}}, "costs.volume_limit"),
         ({"bracket": {"take_profit": 0.1}}, "bracket.stop_loss and take_profit"),
         ({"order_units": 3.0}, "order_units"),
     ],
-    ids=["fee", "limit", "bracket", "amounts"],
+    ids=["limit", "bracket", "amounts"],
 )
 def test_what_has_no_derivative_is_refused(make_task, make_random_bars, settings, message):
     task = make_task(make_random_bars(), **settings)
     with pytest.raises(ConfigError, match="leave them out for training") as caught:
-        check_smooth(task.rules, "direct")
+        check_smooth(task.rules, task.market, task.spans("train"), "direct")
     assert message in str(caught.value)
+
+
+def test_volume_limits_that_do_not_bind_are_taken(make_task, make_bars):
+    # Bars of 20,000 units at 100 and an account of 10,000: a tenth of a bar is 20 times as much.
+    bars = make_bars(np.full(300, 100.0), volume=np.full(300, 20_000.0))
+    limited = {"costs": {"volume_limit": 0.1}, "position_range": [-1, 1]}
+    task = make_task(bars, initial_equity=10_000.0, **limited)
+    check_smooth(task.rules, task.market, task.spans("train"), "direct")
+    task = make_task(bars, initial_equity=30_000.0, **limited)
+    with pytest.raises(ConfigError, match=r"costs\.volume_limit where it binds"):
+        check_smooth(task.rules, task.market, task.spans("train"), "direct")
+
+
+def test_fees_of_an_order_make_small_trades_dear(make_task, make_bars):
+    fees = {"commission_bps": 1.0, "minimum_fee": 2.0, "slippage_bps": 0.0}
+    task = build(make_task, make_bars, fees, "next_open")
+    target = torch.tensor([0.001], dtype=torch.float64, requires_grad=True)
+    _, outcome = smoothly(task, target)
+    assert outcome.cost.item() == pytest.approx(2.0 * (1 - np.exp(-1)), rel=0.01)
+    outcome.cost.sum().backward()
+    assert float(target.grad) == pytest.approx(2.0 / 1e-3 * np.exp(-1), rel=0.02)

@@ -62,6 +62,17 @@ def test_the_best_checkpoint_is_that_of_the_best_score(tmp_path):
     assert kept(tmp_path, "last") == 40
 
 
+def test_steps_that_are_rounded_up_are_said(tmp_path, caplog):
+    with caplog.at_level("INFO", "drltrade.training.loop"):
+        run(tmp_path / "whole", [0.0], total_steps=20, evaluations=1)
+        assert not caplog.messages
+        _, outcome, _ = run(tmp_path, [0.0], report=16, total_steps=20, evaluations=1)
+    assert outcome.steps == 32
+    assert caplog.messages == [
+        "total_steps = 20 were rounded up to 32: the last rollout is played whole"
+    ]
+
+
 def test_it_stops_when_validation_no_longer_improves(tmp_path):
     scores = [1.0, 2.0, 1.5, 2.0, 5.0]
     agent, outcome, _ = run(tmp_path, scores, total_steps=100, evaluations=10, patience=2)

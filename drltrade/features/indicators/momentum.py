@@ -59,7 +59,8 @@ def stochastic(
     """
     memory = memory or Memory()
     top, bottom = rolling.highest(high, n, memory), rolling.lowest(low, n, memory)
-    return rolling.sma(100.0 * rolling.ratio(close - bottom, top - bottom, 0.5), smoothing, memory)
+    width = np.where(top - bottom <= rolling.NO_RANGE * np.abs(top), 0.0 * top, top - bottom)
+    return rolling.sma(100.0 * rolling.ratio(close - bottom, width, 0.5), smoothing, memory)
 
 
 def cci(

@@ -27,7 +27,14 @@ def momentum(history: History, skipped: int, n: int) -> Floats:
     bars(14), warm_up=lambda n: n,
 )  # fmt: skip
 def rsi(history: History, n: int) -> Floats:
-    return indicators.rsi(history.close, n, history.memory) / 50.0 - 1.0
+    return _rsi(history, n) / 50.0 - 1.0
+
+
+def _rsi(history: History, n: int) -> Floats:
+    """RSI, and its middle where no close of the last n has moved."""
+    close, memory = history.close, history.memory
+    strength = indicators.rsi(close, n, memory)
+    return rolling.neutral_when_still(strength, close, close, n, 50.0, memory)
 
 
 @feature(
@@ -36,7 +43,7 @@ def rsi(history: History, n: int) -> Floats:
     warm_up=lambda n, m, smoothing: n + m + smoothing - 2,
 )  # fmt: skip
 def stochastic_rsi(history: History, n: int, m: int, smoothing: int) -> Floats:
-    strength = indicators.rsi(history.close, n, history.memory)
+    strength = _rsi(history, n)
     placed = indicators.stochastic(strength, strength, strength, m, smoothing, history.memory)
     return placed / 50.0 - 1.0
 
@@ -57,7 +64,9 @@ def cci(history: History, n: int) -> Floats:
 
 @feature("Chande momentum oscillator / 100: -1 to 1", bars(14), warm_up=lambda n: n)
 def cmo(history: History, n: int) -> Floats:
-    return indicators.chande_momentum(history.close, n, history.memory) / 100.0
+    close, memory = history.close, history.memory
+    strength = indicators.chande_momentum(close, n, memory) / 100.0
+    return rolling.neutral_when_still(strength, close, close, n, 0.0, memory)
 
 
 @feature(
@@ -89,7 +98,8 @@ def tsi(history: History, fast: int, slow: int) -> Floats:
         rolling.ema(rolling.ema(x, slow, history.memory), fast, history.memory)
         for x in (change, np.abs(change))
     )
-    return rolling.ratio(net, size, 0.0)
+    strength, close = rolling.ratio(net, size, 0.0), history.close
+    return rolling.neutral_when_still(strength, close, close, slow, 0.0, history.memory)
 
 
 @feature(

@@ -96,7 +96,9 @@ def supertrend(history: History, n: int, k: float) -> Floats:
     "average directional index / 100: strength of a trend", bars(14), warm_up=lambda n: 2 * n - 1
 )
 def adx(history: History, n: int) -> Floats:
-    return indicators.adx(history.high, history.low, history.close, n, history.memory) / 100.0
+    high, low, memory = history.high, history.low, history.memory
+    strength = indicators.adx(high, low, history.close, n, memory) / 100.0
+    return rolling.neutral_when_still(strength, high, low, n, 0.0, memory)
 
 
 @feature("(+DI - -DI) / 100, Wilder's directional movement", bars(14), warm_up=lambda n: n)
@@ -104,7 +106,8 @@ def directional(history: History, n: int) -> Floats:
     plus, minus = indicators.directional_index(
         history.high, history.low, history.close, n, history.memory
     )
-    return (plus - minus) / 100.0
+    high, low, memory = history.high, history.low, history.memory
+    return rolling.neutral_when_still((plus - minus) / 100.0, high, low, n, 0.0, memory)
 
 
 @feature("(Aroon up - Aroon down) / 100: how new the extremes are", bars(25), warm_up=lambda n: n)
@@ -149,13 +152,14 @@ def donchian(history: History, n: int) -> Floats:
 
 
 @feature(
-    "(close - EMA(n)) / (k ATR(m)): 1 on the upper Keltner band",
+    "(close - EMA(n)) / (k ATR(m)): 1 on the upper Keltner band, 0 when nothing moves",
     bars(20), bars(10, name="m"), number("k", 2, 0.1), warm_up=lambda n, m, k: max(n - 1, m),
 )  # fmt: skip
 def keltner(history: History, n: int, m: int, k: float) -> Floats:
     distance = history.close - indicators.ema(history.close, n, history.memory)
     reach = indicators.atr(history.high, history.low, history.close, m, history.memory)
-    return rolling.ratio(distance, k * reach, 0.0)
+    placed = rolling.ratio(distance, k * reach, 0.0)
+    return rolling.neutral_when_still(placed, history.high, history.low, m, 0.0, history.memory)
 
 
 @feature(
@@ -177,8 +181,13 @@ def _middle(history: History, n: int) -> Floats:
 
 
 @feature(
-    "fractionally differenced log close: d = 0 the price, d = 1 its return",
+    "fractionally differenced log close above that n - 1 bars ago: d = 1 its return",
     number("d", 0.4, 0.0, 2.0), Parameter("n", 100, 2), warm_up=lambda d, n: n - 1,
 )  # fmt: skip
 def fracdiff(history: History, d: float, n: int) -> Floats:
-    return indicators.fractional_difference(np.log(history.close), d, n, history.memory)
+    # The weights do not sum to 0: of the log price itself they would keep the unit of money.
+    log = np.log(history.close)
+    oldest = rolling.lag(log, n - 1, history.memory)
+    kept = indicators.fractional_weights(d, n).sum()
+    difference: Floats = indicators.fractional_difference(log, d, n, history.memory)
+    return difference - np.float64(kept) * oldest

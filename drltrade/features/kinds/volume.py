@@ -48,7 +48,8 @@ def chaikin(history: History, fast: int, slow: int) -> Floats:
 def force(history: History, n: int) -> Floats:
     pushed = indicators.force_index(history.close, history.volume, n, history.memory)
     usual = indicators.ema(history.volume, n, history.memory)
-    return rolling.ratio(pushed, history.close * usual, 0.0)
+    force = rolling.ratio(pushed, history.close * usual, 0.0)
+    return rolling.neutral_when_still(force, history.close, history.close, n, 0.0, history.memory)
 
 
 @feature(
@@ -61,12 +62,18 @@ def illiquidity(history: History, fast: int, slow: int) -> Floats:
         indicators.illiquidity(history.close, history.volume, n, history.memory)
         for n in (fast, slow)
     )
-    return rolling.ratio(quick, calm, 1.0) - 1.0
+    money = history.close * history.volume
+    known = ~np.isnan(rolling.window_sum(money, slow + 1, history.memory))
+    compared = rolling.ratio(quick, calm, 1.0) - 1.0
+    return np.where(known & np.isnan(compared), 0.0, compared)  # nothing traded: nothing is told
 
 
 @feature("log(close / volume-weighted price of n bars)", bars(20, 1), warm_up=lambda n: n - 1)
 def vwap_ratio(history: History, n: int) -> Floats:
     price = indicators.volume_weighted_price(*_traded(history), n, history.memory)
+    money = (history.high + history.low + history.close) * history.volume
+    known = ~np.isnan(rolling.window_sum(money, n, history.memory))
+    price = np.where(known & np.isnan(price), history.close, price)  # nothing traded
     return np.log(history.close / price)
 
 
