@@ -117,7 +117,13 @@ def examined(published: Published, frames: Mapping[str, pd.DataFrame]) -> list[F
                     pd.DatetimeIndex(each["times"]).as_unit("us"), each["text"], each["ratio"])
             for each in kept
         ]  # fmt: skip
-    found = quality.check(published.frames, adjustment=_known(published), zone=published.zone)
+    beside = {
+        # A factor tells what an adjusted close does.
+        symbol: frame.assign(**{"adjusted close": frames[symbol]["close"]})
+        if "factor" in frame and "adjusted close" not in frame else frame
+        for symbol, frame in published.frames.items()
+    }  # fmt: skip
+    found = quality.check(beside, adjustment=_known(published), zone=published.zone)
     adjusted = {
         symbol: frame for symbol, frame in frames.items()
         if published.frames[symbol].shape[1] > frame.shape[1]

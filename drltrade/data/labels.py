@@ -68,12 +68,23 @@ def labelled_by_end(
 
 def in_zone(times: pd.DatetimeIndex, zone: str) -> pd.DatetimeIndex:
     """Naive labels as moments of a zone. Of an hour that comes twice the order tells which it is,
-    and where it does not, it is the first."""
+    and where it does not, it is the first.
+
+    Raises:
+        DataError: a label names a time that its clock left out.
+    """
     try:
-        return times.tz_localize(zone, ambiguous="infer", nonexistent="shift_forward")
+        moments = times.tz_localize(zone, ambiguous="infer", nonexistent="NaT")
     except ValueError:
         first = np.ones(len(times), np.bool_)
-        return times.tz_localize(zone, ambiguous=first, nonexistent="shift_forward")
+        moments = times.tz_localize(zone, ambiguous=first, nonexistent="NaT")
+    if moments.hasnans:
+        wrong = times[np.asarray(moments.isna())][0]
+        raise DataError(
+            f"a bar is stamped {wrong}, which the clock of {zone} left out when it was set "
+            "forward: is that the zone of the times?"
+        )
+    return moments
 
 
 def labelled_by_date(

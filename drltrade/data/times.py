@@ -60,6 +60,8 @@ def parse_times(
         wall, utc = moments.dt.tz_localize(None), moments
     elif isinstance(values.dtype, pd.DatetimeTZDtype):
         wall, utc = values.dt.tz_localize(None), values.dt.tz_convert("UTC")
+        named = str(values.dt.tz)
+        zone = zone or (named if "/" in named else None)
     elif pd.api.types.is_datetime64_any_dtype(values.dtype):
         wall = values
     else:

@@ -143,6 +143,8 @@ def _examined(
     for found in bars.findings:
         if found.kind == "volume_missing" and found.symbol is not None and found.symbol in symbols:
             _check_volume(found, config, frames[found.symbol], bars.source)
+    if config.zero_volume == "trade":
+        _check_costs(config, frames, symbols, bars.source)
     for symbol in symbols:
         if config.zero_volume == "halt" and not frames[symbol]["volume"].to_numpy().any():
             raise DataError(f"{bars.source} (symbol {symbol}): {NO_VOLUME}")
@@ -160,6 +162,18 @@ NO_VOLUME = (
     "volume is zero on every row, so no bar can be traded on; if it was not recorded, set "
     "zero_volume = 'trade' to trade at the quotes"
 )
+
+
+def _check_costs(config: MarketConfig, frames: Frames, symbols: Sequence[str], source: str) -> None:
+    """Refuse costs that depend on a volume that was not recorded."""
+    for symbol in symbols:
+        costs = config.costs_of(symbol) if isinstance(config, PortfolioConfig) else config.costs
+        silent = frames[symbol]["volume"].to_numpy() == 0.0
+        if silent.any() and (costs.impact != "none" or costs.volume_limit is not None):
+            raise ConfigError(
+                f"zero_volume = 'trade': {source} (symbol {symbol}) has {silent.sum()} bars "
+                "without volume, on which costs.impact and costs.volume_limit depend"
+            )
 
 
 def _check_volume(found: Finding, config: MarketConfig, frame: pd.DataFrame, source: str) -> None:

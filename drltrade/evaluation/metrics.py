@@ -2,8 +2,8 @@
 
 The functions are pure and take arrays; `metrics` applies them to a ledger. Where a number is not
 defined (a Sharpe ratio without volatility, a hit rate without trades) it is NaN: neither zero nor
-an error. Figures of a year are NaN of fewer than `FEWEST_SESSIONS`. The definitions agree with those
-of empyrical, where it has them.
+an error. Figures of a year are NaN of fewer than `FEWEST_SESSIONS`. The definitions agree with
+those of empyrical, where it has them.
 """
 
 import math

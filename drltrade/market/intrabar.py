@@ -6,7 +6,7 @@ short; for all assets at once), and only then to its best.
 
 - A stop-loss closes at its own price, or at the open where the bar opens beyond it; a take-profit
   likewise. Where both lie in the bar the stop-loss is hit, unless the bar opens beyond the
-  take-profit.
+  take-profit. Neither fills in a bar in which nothing trades.
 - The account is liquidated where its equity meets the maintenance margin on the way to the worst
   prices: with prices p(x) = open + x (worst - open), equity less margin is linear in x, so the
   place is exact. A position with a stop-loss goes no further than there.
@@ -51,7 +51,9 @@ def make_intrabar(xp: Namespace, plan: Plan, jit: Callable[[Any], Any]) -> Intra
     brackets, impact, carried = plan.brackets, plan.impact != "none", plan.volume_limit == "carry"
 
     @jit
-    def route(units: Any, entry: Any, start: Any, high: Any, low: Any, terms: Terms) -> Route:
+    def route(
+        units: Any, entry: Any, start: Any, high: Any, low: Any, volume: Any, terms: Terms
+    ) -> Route:
         """Where a bar takes `units` entered at the mean price `entry`; per asset."""
         worst, best = where(units > 0.0, low, high), where(units > 0.0, high, low)
         worst = where(units == 0.0, start, worst)
@@ -59,7 +61,8 @@ def make_intrabar(xp: Namespace, plan: Plan, jit: Callable[[Any], Any]) -> Intra
         nothing, one, zero = math.nan * start, 0.0 * start + 1.0, 0.0 * start
         if not brackets:
             return Route(worst, nothing, one)
-        side, held = sign(units), units != 0.0
+        # In a bar in which nothing trades no bracket fills, whatever is quoted.
+        side, held = sign(units), (units != 0.0) & (volume > 0.0)
         # Without a bracket these are infinite, or NaN where nothing is held: never reached.
         stop = entry * (1.0 - side * terms.stop_loss)
         take = entry * (1.0 + side * terms.take_profit)
@@ -131,7 +134,7 @@ def make_intrabar(xp: Namespace, plan: Plan, jit: Callable[[Any], Any]) -> Intra
             (account, units closed, price or NaN, turnover, charges, liquidation fee, liquidated).
         """
         units = account.units
-        way = route(units, account.entry, start, bar.high, bar.low, terms)
+        way = route(units, account.entry, start, bar.high, bar.low, bar.next_volume, terms)
         value, at_end = total(absolute(units) * start), total(absolute(units) * way.end)
         slack = account.cash + total(units * start) - terms.maintenance * value
         slack_at_end = account.cash + total(units * way.end) - terms.maintenance * at_end

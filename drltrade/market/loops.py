@@ -313,8 +313,9 @@ def make_loop_rule(  # noqa: C901 (the branches are the plan's, settled once)
         value, net, value_at_end, net_at_end = 0.0, cash, 0.0, cash
         for i in range(units.size):
             way = route(
-                units[i], account.entry[i], start[i], bar.high[i], bar.low[i], asset(terms, i)
-            )
+                units[i], account.entry[i], start[i], bar.high[i], bar.low[i],
+                bar.next_volume[i], asset(terms, i),
+            )  # fmt: skip
             at.end[i], at.exit_price[i], at.taker[i] = way.end, way.exit_price, way.taker
             value += absolute(units[i]) * start[i]
             value_at_end += absolute(units[i]) * way.end

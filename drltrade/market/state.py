@@ -1,5 +1,6 @@
 """What the accounting rule takes and gives: the account, the bar, and the step between them."""
 
+import math
 from typing import Any, NamedTuple
 
 
@@ -38,8 +39,8 @@ class Bar(NamedTuple):
     low: Any = 0.0
     volume: Any = 0.0
     """Units traded in the bar of the fill."""
-    next_volume: Any = 0.0
-    """Units traded in bar t + 1."""
+    next_volume: Any = math.inf
+    """Units traded in bar t + 1; infinite where it trades and they were not recorded."""
     ended: Any = False
     """True where the asset has no bar at t + 1 or later."""
 

@@ -194,11 +194,13 @@ class Market:
         return {}
 
     def _make_tape(self, fill: Fill, width: int) -> Floats:
-        volume = self.volume if fill == "same_close" else _next(self.volume)
+        # What trades at quotes, without a record of how much, has no limit.
+        traded = np.where(self.tradable & (self.volume == 0.0), np.inf, self.volume)
+        volume = traded if fill == "same_close" else _next(traded)
         blocks = (
             (self.fill_price(fill), np.nan), (self.close, 1.0), (_next(self.close), 1.0),
             (_next(self.open), 1.0), (_next(self.high), 1.0), (_next(self.low), 1.0),
-            (volume, 0.0), (_next(self.volume), 0.0), (_next(self.ended.astype(np.float64)), 0.0),
+            (volume, 0.0), (_next(traded), 0.0), (_next(self.ended.astype(np.float64)), 0.0),
         )  # fmt: skip
         beyond = ((0, 0), (0, width - self.assets))
         padded = [np.pad(block, beyond, constant_values=value) for block, value in blocks]

@@ -67,7 +67,7 @@ def panel(make_random_bars) -> Task:
     frames["B"] = frames["B"].iloc[25:90]
     days = frames["A"].index.date
     spans = {"train": (0, 119), "validation": (120, 159), "test": (160, 199)}
-    config = PortfolioConfig(
+    config = PortfolioConfig(delistings="all",
         data="synthetic",
         periods={name: (days[first], days[last]) for name, (first, last) in spans.items()},
         features=("log_return(1)",), window=3, gross_limit=2.0,
