@@ -14,7 +14,7 @@ from drltrade.data.files import Published, read_published
 from drltrade.data.frames import Frames
 from drltrade.data.gate import read_bars
 from drltrade.data.layout import AS_IT_STANDS, Adjustment, Layout
-from drltrade.data.store import Store
+from drltrade.data.store import LONGEST_NAME, Store, quoted
 from drltrade.data.stored import StoredSet, local_store
 from drltrade.data.tables import SUFFIXES
 from drltrade.errors import ConfigError, DataError, suggestion
@@ -168,10 +168,10 @@ def check_name(dataset: str) -> str:
     Raises:
         ConfigError: it is empty, has a / in it, or is an embedded data set's.
     """
-    if dataset in CATALOG or "/" in dataset or not dataset:
+    if dataset in CATALOG or "/" in dataset or not dataset or len(quoted(dataset)) > LONGEST_NAME:
         raise ConfigError(
-            f"name = {dataset!r}: is an embedded data set's, or empty, or has a / in it; give "
-            "another"
+            f"name = {dataset!r}: is an embedded data set's, or empty, or too long, or has a "
+            "/ in it; give another"
         )
     return dataset
 

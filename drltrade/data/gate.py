@@ -65,7 +65,8 @@ def checked_bars(published: Published, source: str, help_: str = "") -> Bars:
     findings = examined(published, frames)
     refuse(findings, source, help_ or IMPORT.format(source=source))
     return Bars(
-        frames=frames, zone=published.zone, frequency=published.frequency, source=source,
+        frames=frames, zone=published.zone, frequency=published.frequency,
+        source=f"{source}, {published.read_as}" if published.read_as else source,
         sha256=published.sha256,
         adjustment="full" if "full" in words.values() else next(iter(words.values())),
         findings=tuple(each for each in findings if each.severity != "error"),

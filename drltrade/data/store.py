@@ -13,6 +13,7 @@ sidecar.
 Appending rewrites the tail alone, until that is an eighth of the base and is merged with it.
 """
 
+import contextlib
 import hashlib
 import json
 import sys
@@ -36,6 +37,9 @@ from drltrade.errors import DataError, suggestion
 MERGED = 8
 """A tail is merged with its base when it is one part in so many of it."""
 FORMAT = 1
+LONGEST_NAME = 150
+"""Characters of a file name; file systems take 255, and suffixes come to it."""
+CUT = "~"
 _ATTEMPTS = 20
 
 
@@ -97,7 +101,7 @@ class Store:
     def symbols(self, dataset: str, frequency: str) -> list[str]:
         """Symbols of a data set, in alphabetical order."""
         folder = self.folder(dataset, frequency)
-        return sorted(unquote(path.name.removesuffix(".json")) for path in folder.glob("*.json"))
+        return sorted(map(_symbol_of, folder.glob("*.json")))
 
     def repairs(self, dataset: str, frequency: str, symbol: str) -> Path:
         """Where the log of a series' repairs lies, if it has one; see `repair`."""
@@ -326,9 +330,20 @@ class Writer:
 
 
 def quoted(name: str) -> str:
-    """A file name for any symbol: BTC/USDT is BTC%2FUSDT."""
+    """A file name for any symbol: BTC/USDT is BTC%2FUSDT; a long one is cut, with a digest."""
     quoted = quote(name, safe="^=")
+    if len(quoted) > LONGEST_NAME:
+        digest = hashlib.sha256(name.encode()).hexdigest()[:16]
+        return f"{quoted[:LONGEST_NAME].rsplit('%', 1)[0]}{CUT}{digest}"
     return quoted.replace(".", "%2E", 1) if quoted.startswith(".") else quoted
+
+
+def _symbol_of(sidecar: Path) -> str:
+    name = sidecar.name.removesuffix(".json")
+    if CUT in name:
+        with contextlib.suppress(OSError, ValueError, KeyError):
+            return str(json.loads(sidecar.read_text("utf-8"))["symbol"])
+    return unquote(name)
 
 
 def _check(symbol: str, frame: pd.DataFrame) -> None:

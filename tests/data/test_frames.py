@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from quiet_bars import quiet_bars
 
 import drltrade
 from drltrade.data.catalog import load_bars
@@ -10,7 +11,6 @@ from drltrade.data.frames import hand_in, parquet_of
 from drltrade.data.gate import read_bars
 from drltrade.data.layout import Layout
 from drltrade.errors import DataError
-from tests.data.quiet_bars import quiet_bars
 
 PERIODS = {
     "train": ["2015-01-01", "2015-03-31"],

@@ -3,13 +3,13 @@
 import numpy as np
 import pandas as pd
 import pytest
+from quiet_bars import quiet_bars
 
 from drltrade.data.importing import import_prices
 from drltrade.data.layout import Layout
 from drltrade.data.stated import parse_action
 from drltrade.data.stored import local_store
 from drltrade.errors import ConfigError, DataError
-from tests.data.quiet_bars import quiet_bars
 
 
 @pytest.fixture

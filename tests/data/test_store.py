@@ -213,3 +213,13 @@ def test_fifty_kills_lose_nothing_that_was_committed(tmp_path):
     with store.writing("set", "1h"):
         pass  # sweeps
     assert len(files(store)) <= 1 + 3 * len(SYMBOLS)
+
+
+@pytest.mark.parametrize(
+    "symbol", ["@ES", "NA", ".hidden", "a~b", "BTC/USDT:USDT", "long" * 100, "%" * 90]
+)
+def test_any_name_of_a_symbol_can_be_kept(store, symbol):
+    for name in (symbol, symbol + "2"):
+        put(store, name, bars(10))
+    assert store.symbols("set", "1h") == sorted([symbol, symbol + "2"])
+    assert len(store.read("set", "1h", symbol + "2")[0]) == 10

@@ -3,12 +3,12 @@
 import numpy as np
 import pandas as pd
 import pytest
+from small_markets import bars_of, play, small_task
 
 import drltrade
 from drltrade.envs.portfolio import PortfolioEnv
 from drltrade.envs.trading import TradingEnv
 from drltrade.errors import ConfigError, DataError
-from tests.envs.small_markets import bars_of, play, small_task
 
 NAN = np.nan
 
