@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from drltrade.backtest.ledger import Floats
+from drltrade.data.labels import dates_of
 from drltrade.envs.config import PortfolioConfig, TradingConfig
 from drltrade.market.simulator import Rules
 from drltrade.market.tensors import Market
@@ -108,7 +109,7 @@ def baseline_targets(
     """
     low, high, n = *_bounds(config), market.assets
     if name == EQUAL_WEIGHT:
-        months = market.times[rows[0] : rows[-1]].to_period("M")
+        months = dates_of(market.times)[rows[0] : rows[-1]].to_period("M")
         first = np.append(True, months[1:] != months[:-1])
         return np.tile(np.where(first, high / n, np.nan)[:, None], n)
     columns = [BASELINES[name](market.close[:, i], rows, low, high) for i in range(n)]

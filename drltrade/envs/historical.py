@@ -154,6 +154,7 @@ def _examined(
         if (each.symbol is None or each.symbol in symbols)
         and (unstated or each.kind != "early_end")
         and not (each.kind == "early_end" and each.symbol in config.delistings)
+        and not (each.kind == "volume_missing" and config.zero_volume == "trade")
     )
     return replace(bars, findings=findings).warnings
 

@@ -75,6 +75,17 @@ def test_hindsight_is_what_a_position_earns_from_fill_to_fill(make_task, make_ba
             assert float(found.trade[t, 0, place, 1]) == pytest.approx(left, abs=1e-6)
 
 
+def test_what_leaving_pays_is_discounted(make_task, make_random_bars):
+    task = make_task(make_random_bars(), positions=[-1, 0, 1], fill="next_open")
+    asked, positions = Counterfactual(task.market, task.rules, CPU), torch.tensor([-1.0, 0, 1])
+    now, half, whole = (
+        look_back(task, asked, positions.double(), (task.rows("train"),), gamma=gamma).held
+        for gamma in (0.0, 0.5, 1.0)
+    )
+    torch.testing.assert_close(half, (now + whole) / 2, rtol=0, atol=1e-7)
+    assert float((whole - now).abs().max()) > 1e-3
+
+
 @pytest.mark.parametrize("network", [{}, {"encoder": "lstm", "memory": "history", "units": 8}])
 def test_the_same_seed_gives_the_same_weights_bit_for_bit(task_of_signal, network):
     one, same, other = (

@@ -109,3 +109,22 @@ def test_an_advantage_does_not_reach_over_a_step_that_does_not_count(market):
     delta = reward[4, 0] + 0.9 * rollout.next_value[4, 0] - rollout.value[4, 0]
     torch.testing.assert_close(advantage[4], delta)
     assert advantage.abs().max() < 1e3
+
+
+def test_nothing_counts_of_a_twin_from_the_ruin_of_the_other_on(make_task, make_random_bars):
+    task = make_task(
+        make_random_bars(length=600, volatility=0.4), positions=[-3, 0, 3], episode_length=24
+    )
+    agent = build(task, "ppo", twins=2, n_envs=32, batch_size=384)
+    seen = 0
+    for _ in range(4):
+        rollout, _ = agent._collector.collect()
+        for step, account in rollout.terminated.nonzero().tolist():
+            first = bool(rollout.counts[: step + 1, account].all())
+            if step == 11 or not first or bool(rollout.terminated[step, account ^ 1]):
+                continue
+            seen += 1
+            assert bool(rollout.counts[:step, account ^ 1].all())
+            assert not bool(rollout.counts[step:, account ^ 1].any())
+            assert not bool(rollout.counts[step + 1 :, account].any())
+    assert seen > 3

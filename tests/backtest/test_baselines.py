@@ -15,7 +15,7 @@ from drltrade.backtest.baselines import (
     random_targets,
 )
 from drltrade.backtest.engine import replay
-from drltrade.envs.config import TradingConfig
+from drltrade.envs.config import PortfolioConfig, TradingConfig
 from drltrade.market.tensors import Market
 
 
@@ -134,3 +134,24 @@ def test_random_paths_come_from_the_generator():
     assert path(1) != path(2)
     still = random_targets(300, 1, 0.0, TradingConfig(), np.random.default_rng(0))
     assert still.tolist() == [[0.0]] * 300
+
+
+def test_moving_averages_are_of_10_and_50_bars():
+    close = np.random.default_rng(3).normal(0.0, 1.0, 400).cumsum() + 100.0
+    fast, slow = (np.convolve(close, np.ones(n) / n, "valid") for n in (10, 50))
+    long = fast[-len(slow) :] > slow
+    found = moving_average_cross(close, range(49, 400), -1.0, 1.0)
+    np.testing.assert_array_equal(found, np.where(long[:-1], 1.0, -1.0))
+
+
+def test_equal_weights_are_restored_in_the_first_bar_of_a_month():
+    times = pd.date_range("2024-07-31 20:00", periods=8, freq="h")
+    frames = {
+        name: pd.DataFrame({c: 1.0 for c in ("open", "high", "low", "close", "volume")}, times)
+        for name in "AB"
+    }
+    made = Market.build(frames, times, np.zeros((8, 1), np.float32), ("x",), 8760.0)
+    config = PortfolioConfig(symbols=("A", "B"))
+    targets = baseline_targets("equal-weight", made, range(8), config)
+    # 21:00 to 24:00 are of July; the first bar of August ends at 01:00.
+    assert np.flatnonzero(np.isfinite(targets[:, 0])).tolist() == [0, 5]

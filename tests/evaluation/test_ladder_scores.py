@@ -19,6 +19,10 @@ def scored(*found):
 def test_the_interquartile_mean_leaves_out_the_outer_quarters():
     assert interquartile_mean(np.array([9.0, 1.0, 2.0, 3.0, -50.0])) == 2.0
     assert interquartile_mean(np.array([1.0, 2.0, 6.0])) == 3.0
+    # Of n values n // 4 at each end: none of 3, one of 4 to 7, two of 8 to 11.
+    for count, cut in ((3, 0), (4, 1), (7, 1), (8, 2), (11, 2), (12, 3)):
+        values = np.arange(1.0, count + 1) ** 3
+        assert interquartile_mean(values[::-1]) == values[cut : count - cut].mean()
 
 
 def test_a_summary_has_an_interval_and_the_minimum():

@@ -6,7 +6,7 @@ import pytest
 
 from drltrade.errors import ConfigError
 from drltrade.features.preparation import Preparation
-from drltrade.features.reduction import Components, Pca, Selection, select
+from drltrade.features.reduction import Components, Pca, Selection, _most_relevant, select
 
 
 def market(seed, count=4000):
@@ -88,3 +88,11 @@ def test_a_preparation_comes_back_from_json(pca):
     pd.testing.assert_frame_equal(seen, made.transform(table))
     with pytest.raises(ConfigError, match="expected"):
         Preparation.from_dict({"scaler": {}})
+
+
+def test_redundancy_is_the_mean_over_what_is_chosen():
+    relevance = np.array([1.0, 0.9, 0.5, 0.1])
+    between = np.zeros((4, 4))
+    between[2, :2] = between[:2, 2] = 0.3
+    # 0.5 - 0.3 is more than 0.1 - 0; 0.5 - 0.6, of a sum, would not be.
+    assert _most_relevant(relevance, between, [0, 1, 2, 3], 3) == [0, 1, 2]

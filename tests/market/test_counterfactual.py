@@ -60,6 +60,16 @@ def test_a_trade_alone_costs_what_the_rule_charges(market):
     np.testing.assert_allclose(reward.numpy(), expected, rtol=1e-9, atol=1e-12)
 
 
+def test_the_impact_of_a_trade_alone_is_of_the_median_value_traded(make_task, make_bars):
+    volume = np.where(np.arange(200) % 5 == 0, 1e9, 1e4)  # the mean is 20,000 times the median
+    bars = make_bars(np.full(200, 100.0), volume=volume)
+    costs = {"impact": "linear", "impact_bps": 100.0, "commission_bps": 0, "slippage_bps": 0}
+    task = make_task(bars, costs=costs, positions=[0.0, 0.5])
+    paid = asked(task).trade(torch.tensor([[0.0]]), torch.tensor([[0.5]]))
+    # 50,000 of money in a bar of a million: a twentieth of the volume, at 1% for all of it.
+    assert float(paid) == pytest.approx(-0.5 * 0.05 * 0.01, rel=0.01)
+
+
 def test_many_questions_are_answered_like_few(market, monkeypatch):
     rows = torch.arange(100, 160)
     weight, target = torch.rand(60, 1), torch.rand(60, 1)
