@@ -6,7 +6,7 @@ ORACLE := .oracle
 CLIENTS := .clients
 JOBS ?= 2
 
-.PHONY: demo test check format bench bench-gpu oracle clients clean
+.PHONY: demo test check format bench bench-gpu mutate oracle clients clean
 
 $(BIN)/drltrade: pyproject.toml
 	test -d $(VENV) || $(PYTHON) -m venv $(VENV)
@@ -42,6 +42,10 @@ bench: $(VENV)/.dev  ## every benchmark, the ladder (hours) last; compare with b
 bench-gpu: $(VENV)/.dev  ## the same on a GPU, where there is one
 	$(BIN)/pip install --quiet --editable '.[bench]'
 	$(BIN)/python benchmarks/bench_gpu.py
+
+mutate: $(VENV)/.dev  ## so many small faults (hours): how many do the tests find?
+	$(BIN)/pip install --quiet 'cosmic-ray>=8.4'
+	$(BIN)/python benchmarks/mutate.py
 
 $(ORACLE)/.installed: tests/oracles/requirements.txt
 	test -d $(ORACLE) || $(PYTHON) -m venv $(ORACLE)

@@ -98,7 +98,7 @@ def read_export(path: Path, content: bytes, layout: Layout) -> Export:
         ) from None
 
 
-def _with_header(text: str, shape: Shape, layout: Layout, where: str) -> Export:
+def _with_header(text: bytes, shape: Shape, layout: Layout, where: str) -> Export:
     """A table with a header: an ordinary one, or one that a vendor's names give away."""
     names = {lower(name) for name in shape.names}
     keys = {key_of(name): name for name in shape.names}
@@ -123,7 +123,7 @@ def _with_header(text: str, shape: Shape, layout: Layout, where: str) -> Export:
     return Export(table, layout, "a Nasdaq export" if "closelast" in keys else None)
 
 
-def _without_header(path: Path, text: str, layout: Layout) -> Export | None:
+def _without_header(path: Path, text: bytes, layout: Layout) -> Export | None:
     """A table whose first line is a row already; None where that cannot be told."""
     where = str(path)
     positions = list(layout.columns.values())
@@ -217,7 +217,7 @@ def _index_as_column(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.reset_index(drop=bool(clash)) if named else frame.reset_index(drop=True)
 
 
-def _wide_shape(text: str, layout: Layout) -> tuple[Shape, list[tuple[str, str] | None]] | None:
+def _wide_shape(text: bytes, layout: Layout) -> tuple[Shape, list[tuple[str, str] | None]] | None:
     """The shape of prices of several tickers side by side, and (field, ticker) of each column."""
     separator = layout.separator or ","
     lines = head_of(text, separator)
@@ -322,6 +322,6 @@ def _is_number(cell: str) -> bool:
     return re.fullmatch(r"[+-]?\d+(\.\d*)?([eE][+-]?\d+)?", cell) is not None
 
 
-def _separator(text: str) -> str:
+def _separator(text: bytes) -> str:
     """That of a text without a header: the one that makes most cells of its first line."""
     return max(SEPARATORS, key=lambda each: len(head_of(text, each)[0]))

@@ -29,7 +29,7 @@ def is_lean(path: Path, cells: list[str]) -> bool:
     return dated or re.fullmatch(r"\d{8} \d{2}:\d{2}", cells[0]) is not None
 
 
-def read(path: Path, text: str, separator: str, layout: Layout) -> tuple[Table, Layout, str]:
+def read(path: Path, text: bytes, separator: str, layout: Layout) -> tuple[Table, Layout, str]:
     """Its table, with factors beside the prices where there is a file of them; layout; symbol.
 
     Raises:

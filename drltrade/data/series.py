@@ -55,7 +55,7 @@ def finished(
     _check_order(pd.DatetimeIndex(bars.index), newest_first, numbers, where)
     if newest_first:
         bars, numbers = bars.iloc[::-1], numbers[::-1]
-    frame = bars[list(COLUMNS)].copy()
+    frame = bars if list(bars.columns) == list(COLUMNS) else bars[list(COLUMNS)]
     check_frame(frame, where, numbers)
     done = _adjusted(bars, frame, adjustment, where, numbers)
     if done.frame is not frame:

@@ -1,5 +1,6 @@
 """The table in a price file: its bytes read, its header found, its values typed."""
 
+import codecs
 import csv
 import gzip
 import io
@@ -22,6 +23,8 @@ SUFFIXES = (".csv", ".csv.gz", ".txt", ".zip", ".parquet")
 SEPARATORS = (",", ";", "\t", "|")
 BANNER = 50
 """Lines above the header that are looked through for it."""
+SAMPLE = 2**16
+"""Bytes by which it is told whether a file is text."""
 HEAD = 4
 """Lines by which the shape of a file is recognised."""
 NULLS = ("", "null", "NULL", "None", "NaN", "nan", "N/A", "n/a", "#N/A")
@@ -84,8 +87,8 @@ def read_parquet(path: Path, content: bytes) -> pd.DataFrame:
         raise DataError(f"{path}: cannot be read: {error}") from None
 
 
-def read_text(path: Path, content: bytes) -> str:
-    """The text of a file: plain, gzipped, or alone in a zip; UTF-8 or, where it says so, UTF-16.
+def read_text(path: Path, content: bytes) -> bytes:
+    """The text of a file, plain, gzipped or alone in a zip, as UTF-8; or UTF-16, if it says so.
 
     Raises:
         DataError: it cannot be read, or a zip holds several files.
@@ -95,8 +98,10 @@ def read_text(path: Path, content: bytes) -> str:
             content = gzip.decompress(content)
         elif kind_of(path) == ".zip":
             content = _only_member(path, content)
-        utf16 = content[:2] in (b"\xff\xfe", b"\xfe\xff")
-        return content.decode("utf-16" if utf16 else "utf-8-sig")
+        if content[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+            return content.decode("utf-16").encode()
+        content[:SAMPLE].decode("utf-8", errors="ignore" if len(content) > SAMPLE else "strict")
+        return content.removeprefix(codecs.BOM_UTF8)
     except _UNREADABLE as error:
         raise DataError(f"{path}: cannot be read: {error}") from None
 
@@ -112,18 +117,18 @@ def _only_member(path: Path, content: bytes) -> bytes:
         return archive.read(members[0])
 
 
-def first_lines(text: str) -> list[str]:
-    """At most `BANNER` lines, without a copy of the rest."""
+def first_lines(text: bytes) -> list[str]:
+    """At most `BANNER` lines."""
     lines: list[str] = []
     place = 0
     while len(lines) < BANNER and place < len(text):
-        end = text.find("\n", place) + 1 or len(text)
-        lines.append(text[place:end])
+        end = text.find(b"\n", place) + 1 or len(text)
+        lines.append(text[place:end].decode("utf-8", errors="replace"))
         place = end
     return lines
 
 
-def head_of(text: str, separator: str) -> list[list[str]]:
+def head_of(text: bytes, separator: str) -> list[list[str]]:
     """The cells of a text's first lines that are not blank, at most `HEAD`."""
     lines: list[list[str]] = []
     for line in first_lines(text):
@@ -136,7 +141,7 @@ def head_of(text: str, separator: str) -> list[list[str]]:
 
 
 def find_header(
-    text: str, layout: Layout, is_header: Callable[[set[str]], bool] | None = None
+    text: bytes, layout: Layout, is_header: Callable[[set[str]], bool] | None = None
 ) -> Shape | None:
     """Where the header of a table stands, and what separates its cells; None: there is none.
 
@@ -161,7 +166,7 @@ def _stripped(cells: Sequence[str]) -> tuple[str, ...]:
     return tuple(cell.strip() for cell in cells)
 
 
-def first_line(text: str, layout: Layout) -> Shape:
+def first_line(text: bytes, layout: Layout) -> Shape:
     """The first line as a header, whatever it says, for errors about what is missing.
 
     Raises:
@@ -175,7 +180,7 @@ def first_line(text: str, layout: Layout) -> Shape:
     raise DataError("no header and no rows")
 
 
-def read_rows(text: str, shape: Shape, where: str, as_text: Sequence[int] = ()) -> Table:
+def read_rows(text: bytes, shape: Shape, where: str, as_text: Sequence[int] = ()) -> Table:
     """The rows of a text below its header, typed column by column.
 
     A column whose values are all numbers, or all times as ISO 8601 writes them, is read as such;
@@ -205,7 +210,7 @@ def read_rows(text: str, shape: Shape, where: str, as_text: Sequence[int] = ()) 
         torn.append((row.actual_columns, row.text))  # type: ignore[attr-defined]
         return "error"
 
-    body = _body(text, shape.above).encode()
+    body = _body(text, shape.above)
     table = None
     for types in (texts, dict.fromkeys(places, pyarrow.string())):
         try:
@@ -238,12 +243,12 @@ def read_rows(text: str, shape: Shape, where: str, as_text: Sequence[int] = ()) 
     return Table(values.set_axis(range(width), axis=1), shape.names, rows)
 
 
-def _parsed(body: bytes, shape: Shape, types: Any, refuse: Callable[[object], str]) -> Any:
+def _parsed(body: memoryview, shape: Shape, types: Any, refuse: Callable[[object], str]) -> Any:
     import pyarrow
     from pyarrow import csv as arrow
 
     return arrow.read_csv(
-        pyarrow.BufferReader(body),
+        pyarrow.BufferReader(pyarrow.py_buffer(body)),
         arrow.ReadOptions(column_names=[str(place) for place in range(len(shape.names))]),
         arrow.ParseOptions(delimiter=shape.separator, invalid_row_handler=refuse),
         arrow.ConvertOptions(
@@ -259,27 +264,27 @@ def _as_text(kind: object) -> object:
     return pd.ArrowDtype(pyarrow.string()) if kind == pyarrow.string() else None
 
 
-def _body(text: str, above: int) -> str:
-    """A text without its first lines."""
+def _body(text: bytes, above: int) -> memoryview:
+    """A text without its first lines, and without a copy."""
     place = 0
     for _ in range(above):
-        place = text.find("\n", place) + 1
+        place = text.find(b"\n", place) + 1
         if place == 0:
-            return ""
-    return text[place:]
+            return memoryview(b"")
+    return memoryview(text)[place:]
 
 
-def _number_of(text: str, row: str) -> int:
+def _number_of(text: bytes, row: str) -> int:
     """The number of the line that a row begins on."""
-    return text.count("\n", 0, max(text.find(row), 0)) + 1
+    return text.count(b"\n", 0, max(text.find(row.encode()), 0)) + 1
 
 
-def _row_numbers(body: bytes, count: int) -> NDArray[np.int64]:
+def _row_numbers(body: memoryview, count: int) -> NDArray[np.int64]:
     """[T] of the rows that are not blank, the first line being 1."""
-    lines = body.count(b"\n") + (not body.endswith(b"\n"))
-    if lines == count:
+    ends = np.count_nonzero(np.frombuffer(body, np.uint8) == ord("\n"))
+    if ends + (bytes(body[-1:]) != b"\n") == count:
         return np.arange(1, count + 1)
-    filled = [number for number, line in enumerate(body.split(b"\n"), 1) if line.strip()]
+    filled = [number for number, line in enumerate(bytes(body).split(b"\n"), 1) if line.strip()]
     if len(filled) == count:
         return np.array(filled, dtype=np.int64)
     return np.arange(1, count + 1)  # a value runs over several lines
