@@ -27,11 +27,23 @@ class Epochs(NamedTuple):
 
 
 def are_dates(values: NDArray[np.float64]) -> bool:
-    """Whether numbers are dates such as 20150102."""
-    whole = values == np.round(values)
-    month, day = values // 100 % 100, values % 100
-    near = (values > 18000101) & (values < 22000101)
-    return bool((whole & near & (month >= 1) & (month <= 12) & (day >= 1) & (day <= 31)).all())
+    """Whether numbers are dates such as 20150102, or with a time of day, 201501020930[15].
+
+    As milliseconds twelve such digits would be of 1976, of which nobody has any.
+    """
+    whole = bool((values == np.round(values)).all())
+    return whole and any(_dates(values, digits) for digits in (0, 4, 6))
+
+
+def _dates(values: NDArray[np.float64], digits: int) -> bool:
+    """Whether all are dates, with so many digits of the time of day behind them."""
+    date, clock = values // 10**digits, values % 10**digits
+    month, day = date // 100 % 100, date % 100
+    clock = clock * 100 if digits == 4 else clock
+    sound = (date > 18000101) & (date < 22000101) & (month >= 1) & (month <= 12)
+    sound &= (day >= 1) & (day <= 31)
+    sound &= (clock // 10**4 < 24) & (clock // 100 % 100 < 60) & (clock % 100 < 60)
+    return bool(sound.all())
 
 
 def since_1970(

@@ -101,6 +101,8 @@ def read_text(path: Path, content: bytes) -> bytes:
         if content[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
             return content.decode("utf-16").encode()
         content[:SAMPLE].decode("utf-8", errors="ignore" if len(content) > SAMPLE else "strict")
+        if b"\n" not in content:  # lines as old Macs ended them
+            content = content.replace(b"\r", b"\n")
         return content.removeprefix(codecs.BOM_UTF8)
     except _UNREADABLE as error:
         raise DataError(f"{path}: cannot be read: {error}") from None
@@ -123,7 +125,8 @@ def first_lines(text: bytes) -> list[str]:
     place = 0
     while len(lines) < BANNER and place < len(text):
         end = text.find(b"\n", place) + 1 or len(text)
-        lines.append(text[place:end].decode("utf-8", errors="replace"))
+        line = text[place:end].decode("utf-8", errors="replace").rstrip("\r\n")
+        lines.append(line.replace("\r", " "))
         place = end
     return lines
 

@@ -178,7 +178,8 @@ def test_investing_com_and_nasdaq(write):
 
 WRITTEN = {
     "2015/01/02": "2015-01-02", "2015.01.02": "2015-01-02", "01-Jan-2015": "2015-01-01",
-    "20150102": "2015-01-02", "Jan 2, 2015": "2015-01-02", "2 January 2015": "2015-01-02",
+    "20150102": "2015-01-02", "201501020930": "2015-01-02 09:30",
+    "20150102093015": "2015-01-02 09:30:15", "Jan 2, 2015": "2015-01-02", "2 January 2015": "2015-01-02",
     "20150102 093000": "2015-01-02 09:30", "2015-01-02 09:30 PM": "2015-01-02 21:30",
     "2015-01-02 12:05:09 AM": "2015-01-02 00:05:09", "31/01/2015 16:00": "2015-01-31 16:00",
     "01/31/2015 4:00 PM": "2015-01-31 16:00", "2015-01-02T09:30:00": "2015-01-02 09:30",
@@ -199,6 +200,13 @@ def test_a_stated_format_of_dates(write):
     assert frame.index[0] == pd.Timestamp("2015-01-02 09:30")
     with pytest.raises(DataError, match=r"row 2: time '02-Jan-15 0930' is not written as"):
         read_published(write(text), Layout(date_format="%Y"))
+
+
+@pytest.mark.parametrize("end", ["\r\n", "\r"])
+def test_lines_end_as_on_any_machine(write, end):
+    text = end.join(["date,open,high,low,close,volume", "2015-01-02,1,2,1,2,3", ""])
+    (frame,) = read_published(write(text)).frames.values()
+    assert frame.iloc[0].tolist() == [1.0, 2.0, 1.0, 2.0, 3.0]
 
 
 @pytest.mark.parametrize("empty", ["", "null", "NULL", "N/A", "nan"])
