@@ -329,7 +329,14 @@ def _unadjusted(series: _Series, number: int) -> float | None:
         return None
     if turn is Turn.UNKNOWN and number == len(series.events) - 1:
         odds += _latest(series, number)
-    return best if odds > _needed(event.row) else 0.0 if odds < -DECIDED else None
+    if odds > _needed(event.row):
+        return best
+    # What was never paid is a copy; a special dividend is out of turn as well.
+    copied = any(
+        np.isclose(event.paid, other.paid, rtol=1e-3)
+        for i, other in enumerate(series.events) if i != number
+    )  # fmt: skip
+    return 0.0 if copied and odds < -DECIDED else None
 
 
 class _Copies(NamedTuple):

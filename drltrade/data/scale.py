@@ -33,6 +33,8 @@ UNSURE = 1.0
 """Log odds below which it is not told whether the volumes are."""
 OUT_OF_ORDER = 0.02
 """How far a rescaled high may lie below the middle of its bar, for it had few digits left."""
+AT_END = 1.0
+"""How far adjusted close and close are from each other at the end, as a logarithm, at most."""
 LEAST_HIGH = 0.25
 """Share of the bars that are in hundredths, from which the exchange says that the others are wrong.
 """
@@ -274,8 +276,10 @@ def _units(mending: _Mending, symbol: str, told: Floats | float) -> bool:
     level, adjusted = mending.level() + told, mending.adjusted()
     # Splits that are told of, and prices not adjusted for, are no change of unit.
     off = off_by(level, adjusted, 100.0, SWITCH["unit"])
-    # Of a ratio of adjusted close and price that is near 1 both are in one unit.
-    ratio = np.zeros(len(level)) if adjusted is None else np.abs(adjusted - level)
+    # At its end an adjusted close is the close: where it is, both are in the right unit there.
+    there = np.flatnonzero(np.isfinite(level) & (adjusted is None or np.isfinite(adjusted)))
+    last = int(there[-1]) if len(there) else 0
+    at_end = adjusted is not None and bool(abs(adjusted[last] - level[last]) < AT_END)
     varies = [bool(each.any() and not each.all()) for each in off]
     hundredths = _in_hundredths(symbol)
     for number, (high, columns) in enumerate(
@@ -288,12 +292,11 @@ def _units(mending: _Mending, symbol: str, told: Floats | float) -> bool:
             # The exchange says one thing and nearly all bars another: it is found, and stays.
             return False
         low_is_wrong |= hundredths
-        if adjusted is not None and not varies[1 - number]:
-            low_is_wrong = bool(np.nanmedian(ratio[high]) < np.nanmedian(ratio[~high]))
+        if at_end and not varies[1 - number]:
+            low_is_wrong = bool(high[last])
         factor = 100.0 if low_is_wrong else 0.01
         why = f"{_times(factor)} of what the other bars are"
-        there = np.isfinite(level)
-        mending.mend((high != low_is_wrong) & there, columns, factor, why)
+        mending.mend((high != low_is_wrong) & np.isfinite(level), columns, factor, why)
     return True
 
 
