@@ -37,6 +37,8 @@ RECORDED = 4.0
 """Log odds that of a dividend and a step that are no simple multiple the dividend is right."""
 REGULAR, VARIED = np.log(1.5), np.log(2.0)
 """How far a dividend is from others that are much the same, and these from each other, as logs."""
+REFUTED = 15.0
+"""Deviations between a fall and what two witnesses agree on, from which both are wrong."""
 TWICE = np.timedelta64(7, "D")
 """How far apart one dividend is taken to have been recorded twice."""
 APART = np.timedelta64(20, "D")
@@ -234,11 +236,19 @@ def _in_doubt(series: _Series, number: int) -> float:
     best = event.paid
     for other in (event.paid / 100.0, event.paid * 100.0):
         explained = event.missed_by(other, deviation) < EXPLAINED
-        refuted = event.missed_by(event.paid, deviation) > EXPLAINED
-        refuted |= _regular(_others(series, number), other)
+        # Yield and step agree on it: it is wrong only where no price falls so, or, if it is small,
+        # where all around it is the same but for a hundred.
+        refuted = event.missed_by(event.paid, deviation) > REFUTED
+        refuted |= _regular(_others(series, number), other) and _is_between(series, number)
         if explained and refuted and _score(series, number, other) - kept > DOUBT:
             best = other
     return best
+
+
+def _is_between(series: _Series, number: int) -> bool:
+    """Whether there are dividends on which yield and step agree before and after: the last ones of
+    a series may have been cut, and its first ones small."""
+    return any(series.agreed[:number]) and any(series.agreed[number + 1 :])
 
 
 def _regular(others: Floats, paid: float) -> bool:
