@@ -167,7 +167,8 @@ def _amounts(series: _Series, before: list[float | None] | None = None) -> list[
             least = DECIDED + (RECORDED if kind == "other" else 0.0)
             kept = gained < -(_needed(event.row) if kind == "other" else SURE)
             amounts.append(told if gained > least else event.paid if kept else None)
-            if _moved(event, told):
+            # At a split whose prices are not adjusted for it, all three are of the split.
+            if _moved(event, told) or (kind == "other" and event.split != 1.0):
                 amounts[-1] = None
                 continue
             kinds.setdefault(kind, []).append(number)
