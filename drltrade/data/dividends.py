@@ -168,7 +168,8 @@ def _amounts(series: _Series, before: list[float | None] | None = None) -> list[
             kept = gained < -(_needed(event.row) if kind == "other" else SURE)
             amounts.append(told if gained > least else event.paid if kept else None)
             # At a split whose prices are not adjusted for it, all three are of the split.
-            if _moved(event, told) or (kind == "other" and event.split != 1.0):
+            by_split = event.split != 1.0 and (kind == "other" or abs(event.fall) > MOVED)
+            if by_split or _moved(event, told):
                 amounts[-1] = None
                 continue
             kinds.setdefault(kind, []).append(number)
