@@ -15,7 +15,8 @@ import pandas as pd
 
 from drltrade.data.events import EXPLAINED, Event, deviation_of, events_of
 from drltrade.data.faults import Floats
-from drltrade.data.readjust import readjusted
+from drltrade.data.readjust import Twice, readjusted
+from drltrade.data.schedule import Turn, next_turn, turn_of
 
 USUAL, SPREAD = np.log(0.01), 1.5
 """Mean and deviation of the log of a dividend's yield."""
@@ -28,28 +29,34 @@ DOUBT = 7.0
 DECIDED = 2.0
 """Difference of log likelihoods below which an event follows the others of its kind."""
 MANY = 4
-"""Events of one kind that outweigh one that is decided otherwise."""
-SECOND, COPIED = 1.2, 1.0
+"""Events of one kind that together outweigh one that is decided otherwise."""
+SECOND, COPIED = 1.2, 3.0
 """Log odds that of the same dividend twice within a week the second one is the copy, and those from
 which that is decided."""
 RECORDED = 4.0
 """Log odds that of a dividend and a step that are no simple multiple the dividend is right."""
 REGULAR, VARIED = np.log(1.5), np.log(2.0)
 """How far a dividend is from others that are much the same, and these from each other, as logs."""
+REFUTED = 15.0
+"""Deviations between a fall and what two witnesses agree on, from which both are wrong."""
 TWICE = np.timedelta64(7, "D")
 """How far apart one dividend is taken to have been recorded twice."""
 APART = np.timedelta64(20, "D")
 """Who pays more often than this may pay the same twice in a week."""
-EARLY = 0.6
-"""Part of the least time between dividends before which one is out of turn."""
-HOLE = 1.4
-"""Times the most time between dividends from which one is missing in between."""
 CRASH = 4.0
 """Log odds that a fall weighs at most: prices fall for other reasons as well."""
-REPEATED = 0.12
-"""Relative difference of the times between dividends of a series that repeat."""
-TURN = 3.0
+TURNS = {Turn.DUE: 10.0, Turn.PERHAPS: 6.0, Turn.EARLY: -4.0, Turn.UNKNOWN: 0.0}
 """Log odds that its turn gives to a dividend, or takes from it."""
+MOVED = 0.2
+"""Part of the price by which it moves beyond any dividend where its unit may have changed."""
+SURE = 4.0
+"""Log odds from which, of two that differ by exactly a hundred, the likelier one is right: a single
+error makes a hundred."""
+LATEST = 3.0
+"""Log odds that a vendor has not adjusted for the latest dividend yet, and not that it is none."""
+BOTH_MISSING = 4.6
+"""Log odds that each dividend which the adjusted close does not know of, while it knows of none,
+gives to its knowing of none."""
 LIKE = np.log(1.6)
 """How far a dividend that is missing may be from the others."""
 
@@ -64,7 +71,18 @@ class _Series(NamedTuple):
     deviation: float
 
 
-def corrected(frame: pd.DataFrame, raw: bool) -> pd.DataFrame | None:
+class Corrected(NamedTuple):
+    """Dividends and adjusted closes as they ought to be, and those that are in doubt."""
+
+    paid: Floats
+    """[T]"""
+    adjusted: Floats
+    """[T]"""
+    doubtful: list[int]
+    """Bars at which dividend and adjusted close disagree, and stay as they are."""
+
+
+def corrected(frame: pd.DataFrame, raw: bool) -> Corrected | None:
     """The columns dividend and "adjusted close" as they ought to be.
 
     Args:
@@ -73,31 +91,40 @@ def corrected(frame: pd.DataFrame, raw: bool) -> pd.DataFrame | None:
         raw: whether they are not adjusted for splits either.
 
     Returns:
-        Both columns [T]; None where there is nothing to correct by.
+        None where there is nothing to correct by.
     """
     needed = ("dividend", "split", "adjusted close")
     if not all(name in frame for name in needed):
         return None
     events = events_of(frame, raw)
     paid = frame["dividend"].to_numpy(np.float64).copy()
+    if not events:
+        return Corrected(paid, frame["adjusted close"].to_numpy(np.float64), [])
+    days = frame.index.to_numpy().astype("datetime64[s]").astype(np.float64) / 86400.0
+    times = days[[event.row for event in events]]
+    agreed = [event.paid > 0 and event.agrees(event.paid) for event in events]
+    series = _Series(events, times, agreed, deviation_of(frame))
+    amounts = _amounts(series)
+    # Again, by those that are known now.
+    series = _Series(*_known(series, amounts))
     wrong: list[tuple[Event, float]] = []
-    if events:
-        days = frame.index.to_numpy().astype("datetime64[s]").astype(np.float64) / 86400.0
-        times = days[[event.row for event in events]]
-        agreed = [event.paid > 0 and event.agrees(event.paid) for event in events]
-        series = _Series(events, times, agreed, deviation_of(frame))
-        amounts = _amounts(series)
-        # Again, by those that are known now.
-        series = _Series(*_known(series, amounts))
-        for event, amount in zip(events, _amounts(series, amounts), strict=True):
-            if amount is None:
-                continue  # not decided
-            if not np.isclose(amount, event.paid, rtol=1e-6):
-                paid[event.row] = amount
-            if not event.agrees(amount) and not np.isnan(event.step):
-                wrong.append((event, amount))
-    adjusted = readjusted(frame, events, paid, wrong, raw)
-    return pd.DataFrame({"dividend": paid, "adjusted close": adjusted}, frame.index)
+    doubtful: list[int] = []
+    for event, amount in zip(events, _amounts(series, amounts), strict=True):
+        if amount is None:
+            doubtful.append(event.row)
+            continue
+        if not np.isclose(amount, event.paid, rtol=1e-6):
+            paid[event.row] = amount
+        if not event.agrees(amount) and not np.isnan(event.step):
+            wrong.append((event, amount))
+    twice = _copies(series).twice
+    doubtful += [event.row for pair in twice for event in pair if event.row not in doubtful]
+    found = readjusted(frame, events, wrong, twice, raw)
+    for event in found.unsure:
+        # Nothing is half mended: what was recorded stays beside its step.
+        paid[event.row] = event.paid
+        doubtful.append(event.row)
+    return Corrected(paid, found.values, sorted(set(doubtful)))
 
 
 def _known(
@@ -116,7 +143,8 @@ def _amounts(series: _Series, before: list[float | None] | None = None) -> list[
     """What was paid, of each event; None where it is not decided, now or `before`."""
     amounts: list[float | None] = []
     kinds: dict[str, list[int]] = {}
-    gone = _copies(series)
+    scores: dict[int, float] = {}
+    gone = _copies(series).gone
     none_adjusted = _none_adjusted(series)
     for number, event in enumerate(series.events):
         if before is not None and before[number] is not None:
@@ -131,26 +159,41 @@ def _amounts(series: _Series, before: list[float | None] | None = None) -> list[
             amounts.append(event.paid if none_adjusted else _unadjusted(series, number))
         else:
             kind, told = _told(event)
-            gained = _score(series, number, told) - _score(series, number, event.paid)
-            gained -= RECORDED if kind == "other" else 0.0
-            amounts.append(told if gained > DECIDED else event.paid if gained < -DECIDED else None)
+            if kind == "other":
+                # No fault that is known makes such a step: by the price alone.
+                gained = _fell_rather(series, number, told)
+            else:
+                gained = _score(series, number, told) - _score(series, number, event.paid)
+            least = DECIDED + (RECORDED if kind == "other" else 0.0)
+            kept = gained < -(_needed(event.row) if kind == "other" else SURE)
+            amounts.append(told if gained > least else event.paid if kept else None)
+            # At a split whose prices are not adjusted for it, all three are of the split.
+            by_split = event.split != 1.0 and (kind == "other" or abs(event.fall) > MOVED)
+            if by_split or _moved(event, told):
+                amounts[-1] = None
+                continue
             kinds.setdefault(kind, []).append(number)
+            scores[number] = gained
     for numbers in kinds.values():
-        _follow(series, amounts, numbers)
+        _follow(series, amounts, numbers, scores)
     return amounts
 
 
-def _follow(series: _Series, amounts: list[float | None], numbers: list[int]) -> None:
-    """Decide what is undecided as most events of its kind are; and all where nearly all are."""
-    decided = [amounts[i] for i in numbers]
-    kept = sum(amounts[i] == series.events[i].paid for i in numbers)
-    changed = sum(amount is not None for amount in decided) - kept
-    most, least = max(kept, changed), min(kept, changed)
-    if most == least:
+def _follow(
+    series: _Series, amounts: list[float | None], numbers: list[int], gained: dict[int, float]
+) -> None:
+    """Decide what is undecided of a kind by what all of it tells together: the fault is one."""
+    open_ = [i for i in numbers if np.isfinite(gained[i])]
+    total = sum(gained[i] for i in open_)
+    last = max((series.events[i].row for i in open_), default=0)
+    other = _told(series.events[numbers[0]])[0] == "other"
+    kept = total < -(_needed(last) if other else SURE)
+    least = DECIDED + (RECORDED if other else 0.0) + np.log(max(len(open_), 1))
+    if not kept and total < least:
         return
-    for i in numbers:
-        if amounts[i] is None or (most >= MANY and least <= most / MANY):
-            amounts[i] = series.events[i].paid if kept > changed else _told(series.events[i])[1]
+    for i in open_:
+        if amounts[i] is None or len(open_) >= MANY:
+            amounts[i] = series.events[i].paid if kept else _told(series.events[i])[1]
 
 
 def _told(event: Event) -> tuple[str, float]:
@@ -195,11 +238,19 @@ def _in_doubt(series: _Series, number: int) -> float:
     best = event.paid
     for other in (event.paid / 100.0, event.paid * 100.0):
         explained = event.missed_by(other, deviation) < EXPLAINED
-        refuted = event.missed_by(event.paid, deviation) > EXPLAINED
-        refuted |= _regular(_others(series, number), other)
+        # Yield and step agree on it: it is wrong only where no price falls so, or, if it is small,
+        # where all around it is the same but for a hundred.
+        refuted = event.missed_by(event.paid, deviation) > REFUTED
+        refuted |= _regular(_others(series, number), other) and _is_between(series, number)
         if explained and refuted and _score(series, number, other) - kept > DOUBT:
             best = other
     return best
+
+
+def _is_between(series: _Series, number: int) -> bool:
+    """Whether there are dividends on which yield and step agree before and after: the last ones of
+    a series may have been cut, and its first ones small."""
+    return any(series.agreed[:number]) and any(series.agreed[number + 1 :])
 
 
 def _regular(others: Floats, paid: float) -> bool:
@@ -210,26 +261,17 @@ def _regular(others: Floats, paid: float) -> bool:
     return bool(abs(np.log(paid) - np.median(nearest)) < REGULAR)
 
 
-def _turn(series: _Series, number: int) -> float:
-    """Log odds that a dividend was due, by the times of the others.
+def _turn(series: _Series, number: int) -> Turn:
+    """Whether a dividend was due, by the times of those on which yield and step agree."""
+    known = [i for i in range(len(series.times)) if i != number and series.agreed[i]]
+    return turn_of(series.times[known], float(series.times[number]))
 
-    Without one that was, there is a hole between its neighbours; one that was not is too near.
-    """
-    times, at = series.times, series.times[number]
-    others = np.array([times[i] for i in range(len(times)) if i != number and series.agreed[i]])
-    place = int(np.searchsorted(others, at))
-    gaps = np.delete(np.diff(others), place - 1) if 0 < place < len(others) else np.diff(others)
-    if not len(gaps):
-        return 0.0
-    nearest = float(np.min(np.abs(others - at)))
-    if nearest < EARLY * gaps.min():
-        return -TURN
-    if 0 < place < len(others):
-        return TURN if others[place] - others[place - 1] > HOLE * gaps.max() else 0.0
-    if np.abs(nearest / gaps - 1.0).min() > REPEATED:
-        return 0.0  # at no time that there is between others
-    # The latest dividend is the one that a vendor has not yet adjusted for.
-    return TURN / 1.5 if place else TURN / 3.0
+
+def _latest(series: _Series, number: int) -> float:
+    """Log odds that the latest dividend is one that the vendor has not adjusted for yet."""
+    known = series.times[[i for i in range(number) if series.agreed[i]]]
+    odds = next_turn(known, float(series.times[number]))
+    return LATEST + odds if odds > 0 else 0.0
 
 
 def _fell(series: _Series, number: int, paid: float) -> float:
@@ -244,56 +286,106 @@ def _missing(series: _Series, number: int) -> float | None:
     and its turn; a spin-off is neither."""
     event = series.events[number]
     others = _others(series, number)
-    if not (event.step > 0 and len(others) > 2 and _turn(series, number) > 0):
+    due = _turn(series, number) in (Turn.DUE, Turn.PERHAPS)
+    if not (event.step > 0 and len(others) > 2 and due):
         return None
     like = np.min(np.abs(np.log(event.told) - others)) < LIKE
     explained = event.missed_by(event.told, series.deviation) < EXPLAINED
     return event.told if like and explained else None
 
 
+def _fell_rather(series: _Series, number: int, told: float) -> float:
+    """Log odds, by the price, that what the adjusted close tells of was paid, and not the dividend
+    that is recorded."""
+    event, deviation = series.events[number], series.deviation
+    odds = event.missed_by(event.paid, deviation) - event.missed_by(told, deviation)
+    return float(np.clip(odds, -2.0 * CRASH, 2.0 * CRASH))
+
+
+def _moved(event: Event, told: float) -> bool:
+    """Whether the price moved by so much more than any dividend that its unit may have changed."""
+    rest = min(abs(event.fall - paid / event.before) for paid in (0.0, event.paid, told))
+    return rest > MOVED
+
+
 def _none_adjusted(series: _Series) -> bool:
     """Whether the adjusted close is adjusted for no dividend at all."""
-    paid = [event for event in series.events if event.paid > 0 and not np.isnan(event.step)]
-    flat = sum(abs(event.step) <= event.rounding for event in paid)
-    return len(paid) > 0 and flat == len(paid)
+    paid = [
+        number for number, event in enumerate(series.events)
+        if event.paid > 0 and not np.isnan(event.step)
+    ]  # fmt: skip
+    events = [series.events[number] for number in paid]
+    if not paid or any(abs(event.step) > event.rounding for event in events):
+        return False
+    odds = sum(_fell(series, number, series.events[number].paid) for number in paid)
+    return odds + BOTH_MISSING * (len(paid) - 1) > _needed(max(event.row for event in events))
+
+
+def _needed(bars: int) -> float:
+    """Log odds from which the adjusted closes of so many bars are changed: an error would make all
+    of them wrong."""
+    return DECIDED + float(np.log(max(bars, 1)))
 
 
 def _unadjusted(series: _Series, number: int) -> float | None:
     """A dividend that the adjusted close knows nothing of: a phantom, if it is out of turn and the
     price did not fall by it; and perhaps in another unit besides."""
-    paid = series.events[number].paid
-    best = paid
-    for other in (paid / 100.0, paid * 100.0):
-        if _score(series, number, other) - _score(series, number, paid) > DOUBT:
+    event = series.events[number]
+    best = event.paid
+    for other in (event.paid / 100.0, event.paid * 100.0):
+        if _score(series, number, other) - _score(series, number, event.paid) > DOUBT:
             best = other
-    odds = _turn(series, number) + _fell(series, number, best)
-    return best if odds > DECIDED else 0.0 if odds < -DECIDED else None
+    turn = _turn(series, number)
+    odds = TURNS[turn] + _fell(series, number, best)
+    if _moved(event, best):
+        return None
+    if turn is Turn.UNKNOWN and number == len(series.events) - 1:
+        odds += _latest(series, number)
+    if odds > _needed(event.row):
+        return best
+    # What was never paid is a copy; a special dividend is out of turn as well.
+    copied = any(
+        np.isclose(event.paid, other.paid, rtol=1e-3)
+        for i, other in enumerate(series.events) if i != number
+    )  # fmt: skip
+    return 0.0 if copied and odds < -DECIDED else None
 
 
-def _copies(series: _Series) -> set[int]:
+class _Copies(NamedTuple):
+    """Dividends recorded again within a week."""
+
+    gone: set[int]
+    """Numbers of the events that are the copy."""
+    twice: list[Twice]
+    """Those that the adjusted close counts twice, and nothing says which is the copy."""
+
+
+def _copies(series: _Series) -> _Copies:
     """Events that are the dividend of another one within a week, recorded again.
 
     Where the adjusted close knows of one of them, that is the true one; otherwise the one on which
-    the price fell, and in doubt the first.
+    the price fell, and nothing else tells.
     """
     paid = [i for i, event in enumerate(series.events) if event.paid > 0]
     times = series.times[paid]
+    found = _Copies(set(), [])
     if len(paid) > 2 and np.median(np.diff(times)) < APART / np.timedelta64(1, "D"):
-        return set()
-    gone: set[int] = set()
+        return found
     for one, other in itertools.pairwise(paid):
         first, second = series.events[one], series.events[other]
         near = series.times[other] - series.times[one] <= TWICE / np.timedelta64(1, "D")
-        if not near or one in gone or not np.isclose(first.paid, second.paid, rtol=1e-3):
+        if not near or one in found.gone or not np.isclose(first.paid, second.paid, rtol=1e-3):
             continue
         known = [abs(event.step) > event.rounding for event in (first, second)]
         if known[0] != known[1]:
-            gone.add(other if known[0] else one)
+            found.gone.add(other if known[0] else one)
             continue
         fell = [_fell(series, number, first.paid) for number in (one, other)]
         if min(fell) > EXPLAINED:
             continue  # it fell by it twice
         odds = SECOND + fell[0] - fell[1]
         if abs(odds) > COPIED:
-            gone.add(other if odds > 0 else one)
-    return gone
+            found.gone.add(other if odds > 0 else one)
+        elif first.agrees(first.paid) and second.agrees(second.paid):
+            found.twice.append(Twice(first, second if odds > 0 else first))
+    return found

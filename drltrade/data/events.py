@@ -4,6 +4,7 @@ The three ought to agree: the dividend itself as a yield, y = D / C_{t-1}; what 
 makes of it, a = 1 - (A_{t-1} / C_{t-1}) / (A_t / C_t); and the fall of the price on the ex-date.
 """
 
+import itertools
 from typing import NamedTuple
 
 import numpy as np
@@ -44,6 +45,8 @@ class Event(NamedTuple):
     """Of the same bar."""
     rounding: float
     """Steps of the adjusted close up to so much are none."""
+    noise: float
+    """How far digits take a step."""
 
     def agrees(self, paid: float) -> bool:
         """Whether the step of the adjusted close is that of so large a dividend.
@@ -93,14 +96,21 @@ def events_of(frame: pd.DataFrame, raw: bool) -> list[Event]:
         for name in ("open", "high", "low", "close", "dividend", "split")
     )
     kept = steps(frame, raw)
-    rounding = np.maximum(_rounding(kept[paid == 0.0]), _digits(frame))
+    digits = _digits(frame)
+    usual = _usual(kept[paid == 0.0])
+    rounding = np.maximum(max(ROUNDED * usual, NEGLIGIBLE), digits)
     stepped = np.nan_to_num(np.abs(1.0 - kept)) > rounding
     priced = np.flatnonzero(np.isfinite(close) & (close > 0))
     found = []
+    spanning = _spanning(kept, paid)
     for row in np.flatnonzero((paid > 0) | stepped).tolist():
         place = int(np.searchsorted(priced, row))
         if place in (0, len(priced)) or priced[place] != row:
             continue  # no price says what it was a share of
+        if row in spanning:
+            if not paid[row] > 0:
+                continue  # it is that of a dividend within the hole
+            kept[row] = np.nan
         before = close[priced[place - 1]] / (split[row] if raw else 1.0)
         prices = np.array([opened[row], high[row], low[row], close[row], before])
         prices = prices[np.isfinite(prices) & (prices > 0)]
@@ -109,16 +119,23 @@ def events_of(frame: pd.DataFrame, raw: bool) -> list[Event]:
             Event(
                 row, float(paid[row]), before, float(prices.min()), float(prices.max()),
                 close[row], 1.0 - kept[row], 1.0 - middle / before, split[row],
-                float(rounding[row]),
+                float(rounding[row]), max(usual, float(digits[row])),
             )
         )  # fmt: skip
     return found
 
 
-def _rounding(kept: Floats) -> float:
-    """Largest step that is one of rounding, by the median of those where no dividend was paid."""
+def _usual(kept: Floats) -> float:
+    """Median step where no dividend was paid."""
     known = np.abs(1.0 - kept[np.isfinite(kept)])
-    return max(ROUNDED * float(np.median(known)), NEGLIGIBLE) if len(known) else NEGLIGIBLE
+    return float(np.median(known)) if len(known) else 0.0
+
+
+def _spanning(kept: Floats, paid: Floats) -> set[int]:
+    """Bars whose step spans bars without one, of which some paid a dividend."""
+    rows = np.flatnonzero(np.isfinite(kept))
+    told = np.concatenate(([0], np.cumsum(paid > 0)))  # of [a, b) it is told[b] - told[a]
+    return {int(row) for before, row in itertools.pairwise(rows) if told[row] > told[before + 1]}
 
 
 def _digits(frame: pd.DataFrame) -> Floats:

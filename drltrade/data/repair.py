@@ -8,7 +8,7 @@ that the asset did not trade; no price is made up. A true move is never touched,
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from drltrade.data.bars import PRICES, SLACK
 from drltrade.data.dividends import corrected
@@ -62,14 +62,16 @@ def repairs(frame: pd.DataFrame, symbol: str, adjustment: Adjustment) -> pd.Data
         lines.append(_lines(frame, mended, fill.column, fill.mask, "adjustment", why))
     dividends = None if adjustment == "full" else corrected(mended, raw=adjustment == "raw")
     if dividends is not None:
-        for column, kind, why in (
-            ("dividend", "dividend", "its size is refuted by the adjusted close or the ex-date"),
-            ("adjusted close", "adjustment", "does not follow from the close and the dividends"),
-        ):
-            changed = ~_same(dividends[column], mended[column])
+        for column, kind, values, why in (
+            ("dividend", "dividend", dividends.paid,
+             "its size is refuted by the adjusted close or the ex-date"),
+            ("adjusted close", "adjustment", dividends.adjusted,
+             "does not follow from the close and the dividends"),
+        ):  # fmt: skip
+            changed = ~_same(values, mended[column].to_numpy(np.float64))
             if not changed.any():
                 continue
-            mended = mended.assign(**{column: dividends[column]})
+            mended = mended.assign(**{column: values})
             lines.append(_lines(frame, mended, column, changed, kind, why))
     for wrong, why in [*_impossible(mended), *unsure]:
         if not wrong.any():
@@ -143,10 +145,11 @@ def _lines(
     )  # fmt: skip
 
 
-def _same(one: pd.Series, other: pd.Series) -> NDArray[np.bool_]:
+def _same(one: ArrayLike, other: ArrayLike) -> NDArray[np.bool_]:
     same: NDArray[np.bool_] = np.isclose(
-        one.to_numpy(np.float64), other.to_numpy(np.float64), rtol=1e-9, atol=0.0, equal_nan=True
-    )
+        np.asarray(one, np.float64), np.asarray(other, np.float64), rtol=1e-9, atol=0.0,
+        equal_nan=True,
+    )  # fmt: skip
     return same
 
 

@@ -33,8 +33,19 @@ UNSURE = 1.0
 """Log odds below which it is not told whether the volumes are."""
 OUT_OF_ORDER = 0.02
 """How far a rescaled high may lie below the middle of its bar, for it had few digits left."""
+AT_END = 1.0
+"""How far adjusted close and close are from each other at the end, as a logarithm, at most."""
+LEAST_HIGH = 0.25
+"""Share of the bars that are in hundredths, from which the exchange says that the others are wrong.
+"""
 FEW = 0.05
 """Share of a series that may be set aside for that."""
+
+
+BLOCK = 50
+"""Bars of which, with the next as many, highest and lowest price are compared first."""
+STEADY = 2.7
+"""Times, within which no price is in another unit."""
 
 
 class Rescaled(NamedTuple):
@@ -105,10 +116,42 @@ def rescaled(frame: pd.DataFrame, symbol: str, raw: bool = False) -> list[Rescal
     if not raw and "split" in frame:
         for row in reversed(np.flatnonzero(_large_splits(frame)).tolist()):
             _unadjusted(mending, row)
-    told = np.cumsum(np.log(frame["split"].to_numpy())) if raw and "split" in frame else 0.0
-    _units(mending, symbol, told)
-    _single_prices(mending, told)
+    told: Floats | float = 0.0
+    if raw and "split" in frame and (frame["split"] != 1.0).any():
+        told = np.cumsum(np.log(frame["split"].to_numpy()))
+    elif _is_steady(mending.frame):
+        return mending.found
+    if _units(mending, symbol, told):
+        _single_prices(mending, told)
     return mending.found
+
+
+def _is_steady(frame: pd.DataFrame) -> bool:
+    """Whether no price is so far from those around it that its unit could be another."""
+    names = [name for name in (*PRICES, "adjusted close") if name in frame]
+    highest: list[Floats] = []
+    lowest: list[Floats] = []
+    for name in names:
+        values = frame[name].to_numpy(np.float64)
+        whole = len(values) // BLOCK * BLOCK
+        if not whole:
+            return False
+        # The last block takes what is left over with it. NaN is in no order, and not steady.
+        blocks = values[:whole].reshape(-1, BLOCK)
+        high, low = blocks.max(axis=1), blocks.min(axis=1)
+        high[-1], low[-1] = values[whole - BLOCK :].max(), values[whole - BLOCK :].min()
+        if name == "adjusted close":  # it has a level of its own
+            return _are_near([high], [low]) and _are_near(highest, lowest)
+        highest.append(high)
+        lowest.append(low)
+    return _are_near(highest, lowest)
+
+
+def _are_near(highest: list[Floats], lowest: list[Floats]) -> bool:
+    """Whether prices of a block and the next are all within a factor of each other."""
+    high, low = np.maximum.reduce(highest), np.minimum.reduce(lowest)
+    near = np.maximum(high[1:], high[:-1]) < STEADY * np.minimum(low[1:], low[:-1])
+    return bool(near.all() and (low > 0).all() and (high < STEADY * low).all())
 
 
 def _large_splits(frame: pd.DataFrame) -> Mask:
@@ -228,13 +271,15 @@ def _busy(volume: Floats, row: int, split: float) -> bool:
     return len(before) > 0 and bool(volume[row] > BUSY * max(split, 1.0) * np.median(before))
 
 
-def _units(mending: _Mending, symbol: str, told: Floats | float) -> None:
-    """Bars in pence among those in pounds, or the reverse."""
+def _units(mending: _Mending, symbol: str, told: Floats | float) -> bool:
+    """Bars in pence among those in pounds, or the reverse; whether they are in one unit now."""
     level, adjusted = mending.level() + told, mending.adjusted()
     # Splits that are told of, and prices not adjusted for, are no change of unit.
     off = off_by(level, adjusted, 100.0, SWITCH["unit"])
-    # Of a ratio of adjusted close and price that is near 1 both are in one unit.
-    ratio = np.zeros(len(level)) if adjusted is None else np.abs(adjusted - level)
+    # At its end an adjusted close is the close: where it is, both are in the right unit there.
+    there = np.flatnonzero(np.isfinite(level) & (adjusted is None or np.isfinite(adjusted)))
+    last = int(there[-1]) if len(there) else 0
+    at_end = adjusted is not None and bool(abs(adjusted[last] - level[last]) < AT_END)
     varies = [bool(each.any() and not each.all()) for each in off]
     hundredths = _in_hundredths(symbol)
     for number, (high, columns) in enumerate(
@@ -242,13 +287,17 @@ def _units(mending: _Mending, symbol: str, told: Floats | float) -> None:
     ):
         if not varies[number] or (number == 1 and adjusted is None):
             continue
-        low_is_wrong = hundredths or float(high.mean()) > 0.5
-        if adjusted is not None and not varies[1 - number]:
-            low_is_wrong = bool(np.nanmedian(ratio[high]) < np.nanmedian(ratio[~high]))
+        low_is_wrong = float(high.mean()) > 0.5
+        if hundredths and float(high.mean()) < LEAST_HIGH:
+            # The exchange says one thing and nearly all bars another: it is found, and stays.
+            return False
+        low_is_wrong |= hundredths
+        if at_end and not varies[1 - number]:
+            low_is_wrong = bool(high[last])
         factor = 100.0 if low_is_wrong else 0.01
         why = f"{_times(factor)} of what the other bars are"
-        there = np.isfinite(level)
-        mending.mend((high != low_is_wrong) & there, columns, factor, why)
+        mending.mend((high != low_is_wrong) & np.isfinite(level), columns, factor, why)
+    return True
 
 
 def _single_prices(mending: _Mending, told: Floats | float) -> None:

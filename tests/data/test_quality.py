@@ -254,3 +254,13 @@ def test_errors_come_first(bars):
     faults = scaled(faults, 80, 1.58, 5.0)
     found = check({"A": faults})
     assert [each.severity for each in found] == ["error", "warning", "note"]
+
+
+def test_a_step_after_which_nothing_is_traded_is_no_split(bars):
+    bad = bars.copy()
+    for name in ("open", "high", "low", "close"):
+        bad.loc[bad.index[90:], name] = 5.0
+    bad.loc[bad.index[90:], "volume"] = 0.0
+    found = {each.kind for each in check({"A": bad})}
+    assert "split" not in found
+    assert "untraded" in found

@@ -7,6 +7,7 @@ from quiet_bars import quiet_bars
 
 from drltrade.data.adjust import adjusted
 from drltrade.data.bars import PRICES
+from drltrade.data.quality import check as faults_of
 from drltrade.data.repair import mended, repairs
 from drltrade.errors import DataError
 
@@ -78,8 +79,10 @@ def test_prices_in_another_unit(factor, rows):
 
 def test_an_exchange_that_quotes_in_hundredths_settles_which_unit_is_wrong():
     pence = quiet_bars()
-    mostly_pounds = scaled(pence, slice(0, 100), 0.01)
+    mostly_pounds = scaled(pence, slice(0, 80), 0.01)
     check(mostly_pounds, pence, "ABC.L", "full")
+    nearly_all = scaled(pence, slice(0, 105), 0.01)
+    assert repairs(nearly_all, "ABC.L", "full").empty
     check(mostly_pounds, scaled(pence, slice(0, None), 0.01), "ABC", "full")
 
 
@@ -125,9 +128,39 @@ def test_a_dividend_a_hundred_times_too_small(sound):
 def test_an_adjusted_close_that_is_not_adjusted_for_a_dividend(sound):
     bad = sound.copy()
     bad.loc[bad.index[:50], "adjusted close"] /= 1 - 0.9 / bad["close"].iloc[49]
-    log = check(bad, sound)
+    # The price did not fall by it, and three others are no schedule: it may never have been paid.
+    assert repairs(bad, "A", "split").empty
+    found = [each for each in faults_of({"A": bad}) if each.kind == "doubtful_dividend"]
+    assert [(each.severity, list(each.times)) for each in found] == [("warning", [bad.index[50]])]
+
+
+def test_a_dividend_that_fills_a_hole_in_its_schedule_is_adjusted_for():
+    paid = [(row, 0.9) for row in range(8, 120, 12)]
+    good = with_actions(quiet_bars(), paid)
+    bad = good.copy()
+    bad.loc[bad.index[:56], "adjusted close"] /= 1 - 0.9 / bad["close"].iloc[55]
+    log = check(bad, good)
     assert set(log["kind"]) == {"adjustment"}
-    assert len(log) == 50
+    assert len(log) == 56
+    phantom = good.copy()
+    phantom.loc[phantom.index[61], "dividend"] = 0.9  # between two that are due
+    assert repairs(phantom, "A", "split")["column"].tolist() == ["dividend"]
+    late = good.copy()
+    late.loc[late.index[119], "dividend"] = 0.9  # after the last, of 116: nothing else tells
+    assert "adjusted close" not in set(repairs(late, "A", "split")["column"])
+
+
+def test_a_dividend_counted_twice_is_taken_out_of_what_lies_before_both():
+    good = with_actions(quiet_bars(), PAID)
+    bad = with_actions(quiet_bars(), [*PAID, (52, 0.9)])
+    log = repairs(bad, "A", "split")
+    assert set(log["column"]) == {"adjusted close"}
+    ours = mended(bad, log, "x")
+    pd.testing.assert_series_equal(
+        ours["adjusted close"][:50], good["adjusted close"][:50], rtol=1e-4
+    )
+    # Which of the two it is nothing tells: between them nothing is changed.
+    pd.testing.assert_frame_equal(ours[50:], bad[50:])
 
 
 def test_a_dividend_recorded_twice(sound):

@@ -8,7 +8,8 @@ The kinds are those met in public data sets: duplicate, missing, zero_price, hig
 mixed_adjustment (the close adjusted for dividends, the others not), bad_tick, split, spin_off,
 currency_unit, scale_break, ticker_reuse, large_move, flat, stale, untraded, zero_volume,
 volume_missing, volume_unit, missing_bar, missing_session, no_session, early_end, late_start,
-zone_shift, large_dividend, wrong_dividend, wrong_adjusted_close, unusable, survivorship. Whatever a
+zone_shift, large_dividend, wrong_dividend, doubtful_dividend, wrong_adjusted_close,
+unusable, survivorship. Whatever a
 repair would change is found.
 """
 
@@ -22,7 +23,7 @@ from drltrade.data.quality.ends import of_ends
 from drltrade.data.quality.finding import Finding
 from drltrade.data.quality.holes import of_common_dates, of_holes
 from drltrade.data.quality.members import of_members
-from drltrade.data.quality.mendable import mending, of_mending, without
+from drltrade.data.quality.mendable import mending, of_doubts, of_mending, without
 from drltrade.data.quality.moves import of_moves
 from drltrade.data.quality.quiet import of_quiet
 from drltrade.data.quality.sessions import of_dates, of_hours, of_sessions, sessions_of
@@ -84,6 +85,7 @@ def check(
         found += of_hours(symbol, present[symbol])
         found += of_holes(symbol, present[symbol], sessions)
         found += of_mending(symbol, logs[symbol], found)
+        found += of_doubts(symbol, frame, adjustment)
     found += of_dates(clean)
     found += of_ends(present)
     if calendar is not None and sessions is not None:

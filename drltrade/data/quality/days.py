@@ -27,8 +27,8 @@ class Days(NamedTuple):
 
 def days_of(frame: pd.DataFrame) -> Days | None:
     """The days of a series, or None of bars that are whole days or longer."""
-    times = pd.DatetimeIndex(frame.index).as_unit("us").asi8
-    if len(times) < 2 or not (times % DAY).any():
+    times = frame.index.to_numpy().astype("datetime64[us]").astype(np.int64)
+    if len(times) < 2 or (not (times[:2] % DAY).any() and not (times % DAY).any()):
         return None
     spacing = int(np.median(np.diff(times)))
     if not 0 < spacing < DAY:
@@ -47,7 +47,9 @@ def dates(frame: pd.DataFrame) -> pd.DatetimeIndex:
     """The dates on which there are bars, each once."""
     days = days_of(frame)
     if days is None:
-        return pd.DatetimeIndex(frame.index).normalize().unique().as_unit("us")
+        return (
+            pd.DatetimeIndex(frame.index.to_numpy().astype("datetime64[us]")).normalize().unique()
+        )
     return labels(np.unique(days.day))
 
 

@@ -42,7 +42,7 @@ def of_ends(frames: Mapping[str, pd.DataFrame]) -> Iterator[Finding]:
 
 
 def _edge(frame: pd.DataFrame, at: int) -> int:
-    return int(pd.DatetimeIndex(frame.index[[at]]).as_unit("us").asi8[0])
+    return int(frame.index.to_numpy()[at].astype("datetime64[us]").astype(np.int64))
 
 
 def _told(

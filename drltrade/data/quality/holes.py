@@ -172,8 +172,17 @@ def _due(seen: Seen, weekday: Ints) -> Seen:
 
 def _between(due: Seen, seen: Seen) -> Seen:
     """Places between two bars of one stretch of due ones, which its ends are not."""
-    if not due.any():
-        return due
+    if not (due & ~seen).any():
+        return due  # nothing is missing
+    used = np.flatnonzero(due.any(0))
+    # One place more on either side parts the days, if it is never due.
+    part = slice(max(int(used[0]) - 1, 0), int(used[-1]) + 2)
+    between = np.zeros_like(due)
+    between[:, part] = _in_stretches(due[:, part], seen[:, part])
+    return between
+
+
+def _in_stretches(due: Seen, seen: Seen) -> Seen:
     flat, there = due.ravel(), (due & seen).ravel()
     edges = np.flatnonzero(np.diff(np.concatenate(([0], flat.astype(np.int8), [0]))))
     known = np.concatenate(([0], np.cumsum(there)))

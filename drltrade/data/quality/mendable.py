@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import pandas as pd
 
+from drltrade.data.dividends import corrected
 from drltrade.data.faults import returns
 from drltrade.data.layout import Adjustment
 from drltrade.data.quality.finding import Finding, Severity
@@ -71,3 +72,25 @@ def of_mending(symbol: str, log: pd.DataFrame, found: Sequence[Finding]) -> Iter
         change = "" if first["column"] == WHOLE else f", {first['column']} {first['before']:g}"
         change += f" for {first['after']:g}" if change else ""
         yield Finding(severity, name, symbol, times, f"{why} ({len(times)} bars{change})")
+
+
+def of_doubts(symbol: str, frame: pd.DataFrame, adjustment: Adjustment | None) -> Iterator[Finding]:
+    """Dividends on which the adjusted close disagrees while nothing says which is right: a repair
+    leaves them as they are."""
+    stated = adjustment or inferred(frame)
+    found = None if stated == "full" else corrected(frame, raw=stated == "raw")
+    if found is None or not found.doubtful:
+        return
+    paid = frame["dividend"].to_numpy(np.float64)
+    rows = np.array(found.doubtful)
+    for severity, part, text in (
+        ("warning", rows[paid[rows] > 0],
+         "a dividend of {:g}, of which the adjusted close says something else; which is right, "
+         "nothing tells, and a repair leaves both"),
+        ("note", rows[paid[rows] <= 0],
+         "a step of the adjusted close without a dividend: a spin-off, or one not recorded"),
+    ):  # fmt: skip
+        if len(part):
+            times = pd.DatetimeIndex(frame.index[part])
+            told = text.format(paid[part[0]])
+            yield Finding(severity, "doubtful_dividend", symbol, times, told)  # type: ignore[arg-type]

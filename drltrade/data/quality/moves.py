@@ -19,6 +19,8 @@ SCALE_BREAK = 5.0
 is true: Terra's LUNA lost 99.9% on 2022-05-12."""
 SURE_BREAK = 20.0
 """Times, where no volume tells; and upwards whatever it tells."""
+ORDINARY = 15.0
+"""Median moves of a series up to which a move is one of its own."""
 NEAR_UNIT = 0.06
 """How far the move of a bar in another unit may be from a hundred, as a logarithm."""
 TOLD = 0.02
@@ -52,7 +54,8 @@ def of_moves(symbol: str, frame: pd.DataFrame, adjustment: Adjustment | None) ->
     asked = candidates & ~tick & ~back & ~unit & ~told & ~paid & ~apart
     untold = untold_splits(frame, ratio, asked & ("adjusted close" not in frame))
     rest &= untold.shares == 1.0
-    jump = quiet & (np.abs(np.log(ratio)) > np.log(SCALE_BREAK))
+    size = np.abs(np.log(ratio))
+    jump = quiet & (size > np.log(SCALE_BREAK)) & (size > ORDINARY * np.median(size))
     raw = adjustment == "raw"
     yield from _of_splits(symbol, frame, ratio, untold)
     kinds: list[tuple[Severity, str, Mask, str]] = [

@@ -79,6 +79,8 @@ def untold_splits(frame: pd.DataFrame, ratio: Floats, asked: NDArray[np.bool_]) 
             continue
         large = abs(np.log(split)) > SURE
         before, after = volume[max(row - 20, 0) : row], volume[row : row + 5]
+        if (before > 0).any() and not (after > 0).any():
+            continue  # it is quoted and not traded any more, which is no split's
         if not ((before > 0).any() and (after > 0).all()):
             shares[row] = split if large else 1.0  # by its price alone
             continue
