@@ -10,6 +10,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from drltrade.evaluation.metrics import FEWEST_SESSIONS, sessions_of
 from drltrade.experiment.reporting import BENCHMARK
 from drltrade.report.summary import Entry, summary_table, verdicts
 
@@ -20,27 +21,50 @@ COLUMNS = {
     "max_drawdown": ("drawdown", "{:.1%}"),
     "turnover": ("turnover", "{:.1f}"),
     "costs_paid": ("costs", "{:,.0f}"),
+    "beats_random": ("> random", "{:.0%}"),
 }
+
+
+RANDOM = (
+    "share of strategies of the same exposure and turnover, at random times, that returned less"
+)
 
 
 def print_results(
     entries: Sequence[Entry], console: Console, period: str = "test", in_sample: str = ""
 ) -> None:
-    """Print a row per agent and baseline (medians, ranges beneath) and the verdict."""
-    rows = summary_table(entries, BENCHMARK)
+    """Print a row per agent and baseline (medians, ranges beneath) and the verdict.
+
+    A column without a single number is left out.
+    """
+    rows = [row for row in summary_table(entries, BENCHMARK) if row["kind"] != "random"]
+    columns = {
+        key: column
+        for key, column in COLUMNS.items()
+        if not all(math.isnan(row[key]) for row in rows)
+    }
     title = (
-        f"The {period} period, after costs. Of several seeds or paths: the median, and the range "
-        "of the return."
+        f"The {period} period, after costs. Of several seeds: the median, and the range of the "
+        "return."
     )
-    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    table.add_column("", overflow="fold", min_width=17, max_width=22)
-    for label, _ in COLUMNS.values():
-        table.add_column(label, justify="right")
+    table = Table(
+        title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0),
+        show_edge=False,
+    )  # fmt: skip
+    table.add_column("", overflow="fold", max_width=22)
+    for label, _ in columns.values():
+        table.add_column(label, justify="right", no_wrap=True)
     for row in rows:
         style = "bold" if row["kind"] == "agent" else None
-        cells = [_cell(row, key, form) for key, (_, form) in COLUMNS.items()]
+        cells = [_cell(row, key, form) for key, (_, form) in columns.items()]
         table.add_row(_name(row), *cells, style=style)
     console.print(table)
+    if "beats_random" in columns:
+        console.print(f"> random: {RANDOM}", highlight=False)
+    if sessions_of(entries[0].ledgers[0].times) < FEWEST_SESSIONS:
+        console.print(
+            f"fewer than {FEWEST_SESSIONS} sessions: no figures of a year", highlight=False
+        )
     if any(ledger.fill == "same_close" for entry in entries for ledger in entry.ledgers):
         console.print(
             "[bold red]OPTIMISTIC[/bold red] orders fill at the very close that was looked at "
@@ -69,7 +93,7 @@ def plain(values: dict[str, Any]) -> dict[str, Any]:
 
 def _name(row: dict[str, Any]) -> str:
     if row["kind"] == "agent" and row["seeds"] > 1:
-        return f"{row['name']}\n[dim]median of {row['seeds']} seeds[/dim]"
+        return f"{row['name']}\n[dim]{row['seeds']} seeds[/dim]"
     return str(row["name"])
 
 

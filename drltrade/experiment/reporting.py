@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from drltrade.backtest.baselines import HELD, baseline_names, random_targets
+from drltrade.backtest.baselines import HELD, baseline_names, random_timing
 from drltrade.backtest.engine import replay
 from drltrade.backtest.ledger import Ledger
 from drltrade.envs.config import PortfolioConfig, TradingConfig
@@ -40,38 +40,29 @@ def baseline_entries(
     return [Entry(name, (backtest(name, env=task, period=period),), "baseline") for name in names]
 
 
-def random_entry(task: Task, period: PeriodName, entry: Entry) -> Entry:
-    """Random paths that trade as much as `entry` does in the median of its seeds."""
-    wanted = _turnover(entry.ledgers)
+def random_entries(task: Task, period: PeriodName, entries: Sequence[Entry]) -> list[Entry]:
+    """Beside each of `entries` strategies that hold and trade as much as it does, at random times.
+
+    Its own decisions, each path's shifted by another number of bars; see `random_timing`. None
+    where there is no second decision.
+    """
     rows = task.rows(period)
-
-    def paths(turnover: float) -> tuple[Ledger, ...]:
-        generator = np.random.default_rng(0)
-        return tuple(
-            replay(
-                random_targets(len(rows) - 1, task.market.assets, turnover, task.config, generator),
-                task.market,
-                rows,
-                task.rules,
-            )
-            for _ in range(RANDOM_PATHS)
-        )
-
-    # Drifting weights are traded back to their targets, so a path trades more than it was asked to.
-    asked = wanted
-    ledgers = paths(asked)
-    for _ in range(4):
-        traded = _turnover(ledgers)
-        if wanted <= 0 or traded <= 0 or abs(traded / wanted - 1.0) < 0.02:
-            break
-        asked *= wanted / traded
-        ledgers = paths(asked)
-    return Entry(f"random, turnover of {entry.name}", ledgers, "baseline")
+    return [
+        Entry(f"random, like {entry.name}", paths, "random", of=entry.name)
+        for entry in entries
+        if (paths := _random_paths(task, rows, entry.ledgers))
+    ]
 
 
-def _turnover(ledgers: Sequence[Ledger]) -> float:
-    """Traded value / equity, mean per bar, in the median of the ledgers."""
-    return float(np.median([ledger.turnover[1:].mean() for ledger in ledgers]))
+def _random_paths(task: Task, rows: range, ledgers: Sequence[Ledger]) -> tuple[Ledger, ...]:
+    decisions = len(rows) - 1
+    count = min(RANDOM_PATHS, decisions - 1)
+    generator = np.random.default_rng(0)
+    shifts = 1 + generator.choice(decisions - 1, count, replace=False) if count else ()
+    return tuple(
+        replay(random_timing(ledgers[i % len(ledgers)], int(shift)), task.market, rows, task.rules)
+        for i, shift in enumerate(shifts)
+    )
 
 
 def agent_entries(runs: Sequence[Run], period: PeriodName) -> list[Entry]:
@@ -158,7 +149,7 @@ def report_runs(
     agents = agent_entries(runs, period)
     task = first.task
     entries = [*agents, *baseline_entries(task, period)]
-    entries += [random_entry(task, period, agent) for agent in agents]
+    entries += random_entries(task, period, agents)
     notes = [NOTE.format(**_spans(task))] if period == "test" else []
     notes += _notes(task)
     write_report(
@@ -170,6 +161,7 @@ def report_runs(
         notes=notes,
         period=period,
         in_sample=in_sample_of(agents),
+        warnings=task.warnings,
     )
     return path, entries
 
@@ -210,13 +202,14 @@ def report_backtest(result: Backtest, path: Path) -> Path:
         entries=[
             entry,
             *baseline_entries(task, period, others),
-            random_entry(task, period, entry),
+            *random_entries(task, period, [entry]),
         ],
         benchmark=BENCHMARK,
         settings=settings,
         notes=_notes(task),
         period=period,
         in_sample=result.in_sample,
+        warnings=task.warnings,
     )
 
 

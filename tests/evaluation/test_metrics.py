@@ -27,7 +27,9 @@ def account(
     worth = np.array(equity, dtype=float)
     return Ledger(
         symbols=("A",),
-        times=pd.date_range("2021-01-01", periods=rows, freq="MS" if periods_per_year == 12 else "D"),
+        times=pd.date_range(
+            "2021-01-01", periods=rows, freq="MS" if periods_per_year == 12 else "D"
+        ),
         close=price,
         units=held,
         fill_price=np.where(changed, np.vstack([price[:1], price[:-1]]), np.nan),
