@@ -88,7 +88,8 @@ def audit(
 ) -> None:
     """Look for features that know the future: change it, and see whether the past changes.
 
-    Exit code 1: there are some; each is named with the first bar and the size of the change.
+    Exit code 1: there are some; each is named with the first bar and the size of the change. With
+    --planted, exit code 0: every planted leak was found.
     """
     from drltrade.cli.audit import run_audit
 

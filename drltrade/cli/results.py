@@ -18,7 +18,7 @@ COLUMNS = {
     "total_return": ("return", "{:+.1%}"),
     "annual_return": ("a year", "{:+.1%}"),
     "sharpe": ("Sharpe", "{:.2f}"),
-    "max_drawdown": ("drawdown", "{:.1%}"),
+    "max_drawdown": ("max DD", "{:.1%}"),
     "turnover": ("turnover", "{:.1f}"),
     "costs_paid": ("costs", "{:,.0f}"),
     "beats_random": ("> random", "{:.0%}"),

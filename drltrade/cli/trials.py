@@ -1,4 +1,4 @@
-"""Training from the command line: progress bars, then the table and the report."""
+"""Training from the command line: how far it is, then the table and the report."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -6,16 +6,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
+import pandas as pd
+import typer
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    Progress,
-    TaskProgressColumn,
-    TextColumn,
-    TimeElapsedColumn,
-)
-from rich.table import Column
 
+from drltrade.cli.progress import progress
 from drltrade.cli.results import print_json, print_results
 from drltrade.errors import ConfigError
 from drltrade.experiment.presets import (
@@ -26,57 +22,10 @@ from drltrade.experiment.presets import (
     split_overrides,
 )
 from drltrade.experiment.reporting import report_runs
-from drltrade.experiment.run import train
-from drltrade.experiment.study import Trial, WatchTrial, run_trials
-
-FIGURES = {
-    "best_validation": ("best", "{:+.3f}"),
-    "validation": ("validation", "{:+.3f}"),
-    "reward": ("reward/bar", "{:+.5f}"),
-    "steps_per_second": ("steps/s", "{:,.0f}"),
-    "loss": ("loss", "{:.3f}"),
-    "value_loss": ("value loss", "{:.2f}"),
-}
-"""What a bar shows, the most telling first: a narrow terminal cuts the rest."""
-
+from drltrade.experiment.run import is_finished, new_run_folder, train
+from drltrade.experiment.study import Trial, run_trials
 
 PERIODS: tuple[Literal["train", "validation", "test"], ...] = ("train", "validation", "test")
-
-
-@contextmanager
-def progress_bars(totals: Mapping[str, int], console: Console) -> Iterator[WatchTrial]:
-    """A bar per trial with its latest figures; yields the function to be told of them."""
-    with Progress(
-        TextColumn("{task.description}", table_column=Column(no_wrap=True)),
-        BarColumn(bar_width=12),
-        TaskProgressColumn(table_column=Column(min_width=4, no_wrap=True)),
-        TimeElapsedColumn(table_column=Column(min_width=7, no_wrap=True)),
-        TextColumn("[dim]{task.fields[figures]}", table_column=Column(no_wrap=True, ratio=1)),
-        console=console,
-        expand=True,
-    ) as progress:
-        bars = {
-            name: progress.add_task(name, total=total, figures="waiting", start=False)
-            for name, total in totals.items()
-        }
-        known: dict[str, dict[str, float]] = {name: {} for name in totals}
-
-        def watch(name: str, steps: int, figures: Mapping[str, float] | None) -> None:
-            if figures is None:
-                # An early stop is an end, too.
-                progress.update(bars[name], total=steps, completed=steps)
-                progress.stop_task(bars[name])
-                return
-            known[name] |= figures
-            text = "  ".join(
-                f"{label} {form.format(known[name][key])}"
-                for key, (label, form) in FIGURES.items()
-                if key in known[name]
-            )
-            progress.start_task(bars[name])
-            progress.update(bars[name], completed=steps, figures=text)
-
-        yield watch
 
 
 def train_one(
@@ -91,13 +40,15 @@ def train_one(
     """Train one trial in this process."""
     overrides, total = _checked(env, agent, overrides)
     name = preset_name(agent)
-    with progress_bars({name: total}, Console(stderr=True)) as watch:
+    folder = run or new_run_folder(env, agent, seed, overrides)
+    console = Console(stderr=True)
+    with told_of_interrupts({folder: name}, console), progress({name: total}, console) as watch:
         finished = train(
             env,
             agent,
             seed=seed,
             device=device,
-            run=run,
+            run=folder,
             watch=lambda steps, figures: watch(name, steps, figures),
             **overrides,
         )
@@ -141,7 +92,8 @@ def train_and_report(
     """Train trials side by side, print the table and write the report."""
     console = Console(stderr=as_json)
     totals = {t.name: _checked(t.env, t.agent, dict(t.overrides))[1] for t in trials}
-    with progress_bars(totals, console) as watch:
+    folders = {folder / trial.name: trial.name for trial in trials}
+    with told_of_interrupts(folders, console), progress(totals, console) as watch:
         runs = run_trials(trials, folder, watch)
     path, entries = report_runs(runs, folder / "report.html", title=title)
     if as_json:
@@ -149,6 +101,46 @@ def train_and_report(
         return
     print_results(entries, console)
     console.print(f"\nreport: {path}", soft_wrap=True)
+
+
+@contextmanager
+def told_of_interrupts(folders: Mapping[Path, str], console: Console) -> Iterator[None]:
+    """On Ctrl-C say what each training has left in its folder, and exit with 130.
+
+    Args:
+        folders: run folder -> the trial's name.
+        console: where to say so.
+    """
+    before = {folder for folder in folders if is_finished(folder)}
+    try:
+        yield
+    except KeyboardInterrupt:
+        console.print("\ninterrupted", highlight=False)
+        for folder, name in folders.items():
+            if folder not in before:
+                text = f"{name}: {_kept(folder)}"
+                console.print(text, highlight=False, markup=False, soft_wrap=True)
+        raise typer.Exit(INTERRUPTED) from None
+
+
+INTERRUPTED = 130
+"""The exit code of what was ended by Ctrl-C: 128 + SIGINT."""
+
+
+def _kept(folder: Path) -> str:
+    """What an interrupted training has left in its folder."""
+    if is_finished(folder):
+        return f"finished; run: {folder}"
+    last, best = (folder / "checkpoints" / name for name in ("last.pt", "best.pt"))
+    metrics = folder / "metrics.csv"
+    if not last.is_file() or metrics.stat().st_size < 2:
+        return "nothing was learned yet, nothing kept"
+    figures = pd.read_csv(metrics)
+    kept = f"kept the checkpoint of {int(figures['steps'].iloc[-1]):,} steps, {last}"
+    if best.is_file():
+        place = int(np.nanargmax(figures["validation"].to_numpy()))
+        kept += f", and the best, of {int(figures['steps'].iloc[place]):,} steps, {best.name}"
+    return f"{kept}; folder: {folder}"
 
 
 def _checked(env: str, agent: str, overrides: dict[str, Any]) -> tuple[dict[str, Any], int]:
