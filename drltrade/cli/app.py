@@ -34,6 +34,15 @@ Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 Period = Annotated[str, typer.Option(help="train, validation, test or all.")]
 
+Benchmark = Annotated[
+    str | None,
+    typer.Option(
+        "--benchmark", metavar="FILE|SYMBOL|DATASET",
+        help="Measure against it, too: a symbol of the same data, a file, or a data set "
+        "(NAME:SYMBOL where it holds several).",
+    ),
+]  # fmt: skip
+
 
 def _version(wanted: bool) -> None:
     if wanted:
@@ -111,6 +120,7 @@ def train(
     ] = None,
     device: Device = "auto",
     run: Annotated[Path | None, typer.Option(help="Folder to create.")] = None,
+    benchmark: Benchmark = None,
     as_json: Json = False,
 ) -> None:
     """Train an agent on a market; the run folder keeps everything."""
@@ -119,10 +129,10 @@ def train(
 
     overrides = parse_assignments(assignments or [])
     if seeds is None:
-        trials.train_one(env, agent, seed, device, run, overrides, as_json)
+        trials.train_one(env, agent, seed, device, run, overrides, benchmark, as_json)
     else:
         names = range(seed, seed + seeds)
-        trials.train_several(env, agent, names, device, run, overrides, as_json)
+        trials.train_several(env, agent, names, device, run, overrides, benchmark, as_json)
 
 
 @app.command()
@@ -144,6 +154,7 @@ def backtest(
     assignments: Assignments = None,
     period: Period = "test",
     report: Annotated[Path | None, typer.Option(help="Write an HTML report there.")] = None,
+    benchmark: Benchmark = None,
     as_json: Json = False,
 ) -> None:
     """Run a trained policy, a baseline or a table of targets over a period."""
@@ -151,7 +162,7 @@ def backtest(
     from drltrade.experiment.presets import parse_assignments
 
     overrides: dict[str, Any] = parse_assignments(assignments or [])
-    run_backtest(run, baseline, targets, env, overrides, period, report, as_json)
+    run_backtest(run, baseline, targets, env, overrides, period, report, benchmark, as_json)
 
 
 @app.command()
@@ -161,12 +172,13 @@ def report(
         Path | None, typer.Option(help="Default: report.html in the first folder.")
     ] = None,
     period: Period = "test",
+    benchmark: Benchmark = None,
     as_json: Json = False,
 ) -> None:
     """Write the HTML report of runs on one market, beside the baselines."""
     from drltrade.cli.backtests import report_folders
 
-    report_folders(runs, out, period, as_json)
+    report_folders(runs, out, period, benchmark, as_json)
 
 
 @app.command()

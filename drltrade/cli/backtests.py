@@ -32,6 +32,7 @@ def run_backtest(
     overrides: dict[str, Any],
     period: str,
     report: Path | None,
+    benchmark: str | None,
     as_json: bool,
 ) -> None:
     """Backtest exactly one of a run, a baseline or a table of targets."""
@@ -52,8 +53,8 @@ def run_backtest(
         subject = baseline
     else:
         subject = _read_targets(cast(Path, targets))
-    result = backtest(subject, env=env, period=_period(period), **overrides)
-    if run is not None and env is None and not overrides:
+    result = backtest(subject, env=env, period=_period(period), benchmark=benchmark, **overrides)
+    if run is not None and env is None and not overrides and benchmark is None:
         _keep(result, run / "backtests", period)
     if report is not None:
         result.report(report)
@@ -66,16 +67,21 @@ def run_backtest(
         if result.name == BENCHMARK
         else baseline_entries(result.task, result.period, [BENCHMARK])
     )
+    others += [result.benchmark] if result.benchmark else []
     print_results([entry, *others], Console(), result.period, result.in_sample)
     if report is not None:
         Console().print(f"report: {report}", soft_wrap=True)
 
 
-def report_folders(folders: Sequence[Path], out: Path | None, period: str, as_json: bool) -> None:
+def report_folders(
+    folders: Sequence[Path], out: Path | None, period: str, benchmark: str | None, as_json: bool
+) -> None:
     """Report the runs in `folders`."""
     runs = [load_run(path) for folder in folders for path in _run_folders(folder)]
     name = "report.html" if period == "test" else f"report-{period}.html"
-    path, entries = report_runs(runs, out or folders[0] / name, period=_period(period))
+    path, entries = report_runs(
+        runs, out or folders[0] / name, period=_period(period), benchmark=benchmark
+    )
     if as_json:
         print_json(entries, path)
         return

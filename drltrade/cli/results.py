@@ -12,7 +12,7 @@ from rich.table import Table
 
 from drltrade.evaluation.metrics import FEWEST_SESSIONS, sessions_of
 from drltrade.experiment.reporting import BENCHMARK
-from drltrade.report.summary import Entry, summary_table, verdicts
+from drltrade.report.summary import Entry, given_benchmarks, relative_rows, summary_table, verdicts
 
 COLUMNS = {
     "total_return": ("return", "{:+.1%}"),
@@ -24,6 +24,13 @@ COLUMNS = {
     "beats_random": ("> random", "{:.0%}"),
 }
 
+
+MEASURED = {
+    "alpha": "alpha {:+.1%} a year",
+    "beta": "beta {:.2f}",
+    "information_ratio": "information ratio {:.2f}",
+    "tracking_error": "tracking error {:.1%}",
+}
 
 RANDOM = (
     "share of strategies of the same exposure and turnover, at random times, that returned less"
@@ -65,6 +72,12 @@ def print_results(
         console.print(
             f"fewer than {FEWEST_SESSIONS} sessions: no figures of a year", highlight=False
         )
+    for against in given_benchmarks(entries):
+        for row in relative_rows(entries, [against]):
+            if against not in row:
+                continue
+            told = ", ".join(form.format(row[against][key]) for key, form in MEASURED.items())
+            console.print(f"{row['name']} against {against}: {told}", highlight=False, markup=False)
     if any(ledger.fill == "same_close" for entry in entries for ledger in entry.ledgers):
         console.print(
             "[bold red]OPTIMISTIC[/bold red] orders fill at the very close that was looked at "
@@ -80,6 +93,11 @@ def print_results(
 def print_json(entries: Sequence[Entry], report: Path) -> None:
     """Print the same rows, and where the report lies, for machines."""
     rows = [plain(row) for row in summary_table(entries, BENCHMARK)]
+    given = given_benchmarks(entries)
+    measured = {row.pop("name"): row for row in relative_rows(entries, given)}
+    for row in rows:
+        if against := measured.get(row["name"]):
+            row["against"] = {name: plain(figures) for name, figures in against.items()}
     print(json.dumps({"report": str(report), "results": rows}))  # noqa: T201
 
 

@@ -13,7 +13,9 @@ from rich.console import Console
 
 from drltrade.cli.progress import progress
 from drltrade.cli.results import print_json, print_results
+from drltrade.envs.task import Task
 from drltrade.errors import ConfigError
+from drltrade.experiment.benchmark import benchmark_entry
 from drltrade.experiment.presets import (
     preset_name,
     read_preset,
@@ -35,10 +37,11 @@ def train_one(
     device: str,
     run: Path | None,
     overrides: dict[str, Any],
+    benchmark: str | None,
     as_json: bool,
 ) -> None:
     """Train one trial in this process."""
-    overrides, total = _checked(env, agent, overrides)
+    overrides, total = _checked(env, agent, overrides, benchmark)
     name = preset_name(agent)
     folder = run or new_run_folder(env, agent, seed, overrides)
     console = Console(stderr=True)
@@ -65,6 +68,7 @@ def train_one(
         f"{outcome['steps']:,} steps{rounded} in {outcome['seconds']:.1f} s{stopped}; best "
         f"validation log return {outcome['best_validation']:+.4f} after {outcome['best_steps']:,} "
         f"steps\nrun: {finished.path}\nnext: drltrade report {finished.path}"
+        f"{f' --benchmark {benchmark}' if benchmark else ''}"
     )
 
 
@@ -75,27 +79,29 @@ def train_several(
     device: str,
     run: Path | None,
     overrides: dict[str, Any],
+    benchmark: str | None,
     as_json: bool,
 ) -> None:
     """Train several seeds in processes of their own, and report them together."""
     folder = run or Path("runs") / f"{preset_name(env)}_{preset_name(agent)}"
-    overrides, _ = _checked(env, agent, overrides)
+    overrides, _ = _checked(env, agent, overrides, benchmark)
     trials = [Trial(env, agent, seed, device, overrides) for seed in seeds]
     if any((folder / trial.name).exists() for trial in trials):
         raise ConfigError(f"{folder} holds runs of these seeds already; name another with --run")
-    train_and_report(trials, folder, as_json=as_json)
+    train_and_report(trials, folder, benchmark=benchmark, as_json=as_json)
 
 
 def train_and_report(
-    trials: Sequence[Trial], folder: Path, title: str | None = None, as_json: bool = False
-) -> None:
+    trials: Sequence[Trial], folder: Path, title: str | None = None,
+    benchmark: str | None = None, as_json: bool = False,
+) -> None:  # fmt: skip
     """Train trials side by side, print the table and write the report."""
     console = Console(stderr=as_json)
     totals = {t.name: _checked(t.env, t.agent, dict(t.overrides))[1] for t in trials}
     folders = {folder / trial.name: trial.name for trial in trials}
     with told_of_interrupts(folders, console), progress(totals, console) as watch:
         runs = run_trials(trials, folder, watch)
-    path, entries = report_runs(runs, folder / "report.html", title=title)
+    path, entries = report_runs(runs, folder / "report.html", title=title, benchmark=benchmark)
     if as_json:
         print_json(entries, path)
         return
@@ -143,13 +149,17 @@ def _kept(folder: Path) -> str:
     return f"{kept}; folder: {folder}"
 
 
-def _checked(env: str, agent: str, overrides: dict[str, Any]) -> tuple[dict[str, Any], int]:
-    """Validate everything before anything is started.
+def _checked(
+    env: str, agent: str, overrides: dict[str, Any], benchmark: str | None = None
+) -> tuple[dict[str, Any], int]:
+    """Validate everything before anything is started, the benchmark of the report too.
 
     Returns:
         The overrides without the prefixes env. and agent., and the steps that they ask for.
     """
     raw, _ = read_preset("agents", agent)
     of_env, of_agent = split_overrides(overrides, raw)
-    resolve_env(env, of_env)
+    config = resolve_env(env, of_env)
+    if benchmark is not None:
+        benchmark_entry(benchmark, Task.build(config), "test")
     return {**of_env, **of_agent}, resolve_agent(agent, of_agent).training.total_steps

@@ -23,9 +23,12 @@ from drltrade.envs.single import MarketEnv
 from drltrade.envs.task import Task
 from drltrade.errors import ConfigError, DataError
 from drltrade.evaluation.metrics import metrics
+from drltrade.evaluation.relative import relative_metrics
+from drltrade.experiment.benchmark import benchmark_entry
 from drltrade.experiment.presets import merge, resolve_env
 from drltrade.experiment.run import Run, unrewarded
 from drltrade.market.synthetic import Process
+from drltrade.report.summary import Entry
 
 ROUNDING = 1e-6
 """By which targets may lie beyond a limit: actions are float32."""
@@ -40,25 +43,32 @@ class Backtest(Ledger):
     task: Task = field(repr=False)
     in_sample: str = ""
     """What the policy has seen of these bars in its training; empty where nothing is known."""
+    benchmark: Entry | None = field(default=None, repr=False)
+    """What it is measured against, held over the same bars; None: nothing was given."""
 
     def trades(self) -> pd.DataFrame:
         """One row per round trip; see `backtest.trades`."""
         return trades(self)
 
     def metrics(self) -> dict[str, float]:
-        """See `evaluation.metrics` for each figure's conventions."""
-        return metrics(self)
+        """See `evaluation.metrics` for each figure's conventions.
+
+        With a benchmark those of `evaluation.relative`, too.
+        """
+        if self.benchmark is None:
+            return metrics(self)
+        return metrics(self) | relative_metrics(self, self.benchmark.ledgers[0])
 
     def plot(self) -> Any:
         """Equity against buy-and-hold on a log scale, a plotly figure."""
         from drltrade.experiment.reporting import BENCHMARK, baseline_entries
         from drltrade.report.figures import equity_figure
         from drltrade.report.style import colours
-        from drltrade.report.summary import Entry
 
         entries = [Entry(self.name, (self,), "agent")]
         if self.name != BENCHMARK:
             entries += baseline_entries(self.task, self.period, (BENCHMARK,))
+        entries += [self.benchmark] if self.benchmark else []
         return equity_figure(entries, BENCHMARK, colours(entries, BENCHMARK))
 
     def report(self, path: str | Path) -> Path:
@@ -74,6 +84,7 @@ def backtest(
     env: str | Task | None = None,
     period: PeriodName = "test",
     name: str | None = None,
+    benchmark: str | Path | None = None,
     **overrides: Any,
 ) -> Backtest:
     """Run something over a period of a market.
@@ -87,6 +98,9 @@ def backtest(
         env: name or file of an env preset, or a prepared task; a run has its own.
         period: train, validation, test or all.
         name: what to call it; the run's or baseline's own name by default.
+        benchmark: what to measure it against (alpha, beta, information ratio, tracking error): a
+            symbol of the same data, a file, or a data set, NAME:SYMBOL where it holds several. It
+            is aligned with the bars by date: at each its last close by then.
         **overrides: keys of the env preset, such as `costs={"slippage_bps": 5}`.
 
     Raises:
@@ -109,9 +123,11 @@ def backtest(
     ledger = replay(targets, task.market, rows, rules)
     default = subject if isinstance(subject, str) else getattr(subject, "name", "targets")
     seen = _in_sample(subject, task, rows, period) if isinstance(subject, Run) else ""
+    beside = None if benchmark is None else benchmark_entry(benchmark, task, period)
     return Backtest(
-        **vars(ledger), name=name or str(default), period=period, task=task, in_sample=seen
-    )
+        **vars(ledger), name=name or str(default), period=period, task=task, in_sample=seen,
+        benchmark=beside,
+    )  # fmt: skip
 
 
 SEEN = {"train": "were learned from", "validation": "chose the checkpoint"}

@@ -15,6 +15,7 @@ from drltrade.envs.periods import PeriodName
 from drltrade.envs.task import Task
 from drltrade.errors import ConfigError
 from drltrade.experiment.backtest import Backtest, backtest
+from drltrade.experiment.benchmark import benchmark_entry
 from drltrade.experiment.run import Run
 from drltrade.market.reward_spec import parse_reward
 from drltrade.report.html import write_report
@@ -130,9 +131,17 @@ def training_curve(run: Run) -> pd.DataFrame:
 
 
 def report_runs(
-    runs: Sequence[Run], path: Path, *, period: PeriodName = "test", title: str | None = None
-) -> tuple[Path, list[Entry]]:
+    runs: Sequence[Run], path: Path, *, period: PeriodName = "test", title: str | None = None,
+    benchmark: str | Path | None = None,
+) -> tuple[Path, list[Entry]]:  # fmt: skip
     """Report runs on one market beside the baselines; -> the file and what stands in it.
+
+    Args:
+        runs: of any agents.
+        path: of the HTML file.
+        period: train, validation, test or all.
+        title: of the page.
+        benchmark: to measure against beside buy-and-hold; see `backtest`.
 
     Raises:
         ConfigError: no runs, or runs on different markets.
@@ -148,7 +157,8 @@ def report_runs(
             )
     agents = agent_entries(runs, period)
     task = first.task
-    entries = [*agents, *baseline_entries(task, period)]
+    beside = [] if benchmark is None else [benchmark_entry(benchmark, task, period)]
+    entries = [*agents, *baseline_entries(task, period), *beside]
     entries += random_entries(task, period, agents)
     notes = [NOTE.format(**_spans(task))] if period == "test" else []
     notes += _notes(task)
@@ -195,6 +205,7 @@ def report_backtest(result: Backtest, path: Path) -> Path:
     rules = baseline_names(task.config)
     entry = Entry(result.name, (result,), "baseline" if result.name in rules else "agent")
     others = [name for name in rules if name != result.name]
+    beside = [result.benchmark] if result.benchmark else []
     settings = {"period": period, "env": _env(task.config), "data": _data(task)}
     return write_report(
         path,
@@ -202,6 +213,7 @@ def report_backtest(result: Backtest, path: Path) -> Path:
         entries=[
             entry,
             *baseline_entries(task, period, others),
+            *beside,
             *random_entries(task, period, [entry]),
         ],
         benchmark=BENCHMARK,

@@ -22,6 +22,8 @@ from drltrade.report.summary import (
     Entry,
     check_entries,
     counted,
+    given_benchmarks,
+    relative_rows,
     summary_table,
     verdicts,
 )
@@ -74,11 +76,13 @@ def write_report(
     # Agents first, then the benchmark, then the other baselines: here, and in every figure.
     ordered = sorted(entries, key=lambda e: (KINDS.index(e.kind), e.name != benchmark))
     rows, palette = summary_table(ordered, benchmark), colours(ordered, benchmark)
+    references = [benchmark, *given_benchmarks(entries)]
     parts = [
         _header(title, ordered, reference, period, in_sample, warnings),
         _verdict(ordered, rows, benchmark, notes),
         _results(rows, benchmark, palette, reference.ledgers[0]),
-        *_figures(ordered, benchmark, palette, unseen=not in_sample),
+        _relative(ordered, references, palette),
+        *_figures(ordered, references, palette, unseen=not in_sample),
         _trades(ordered),
         section("settings", "Settings", tables.settings_table(settings)),
         _fill_rule(ordered),
@@ -182,11 +186,23 @@ def _results(
     return section("results", "Results", table, text)
 
 
+def _relative(
+    entries: Sequence[Entry], references: Sequence[str], palette: Mapping[str, str]
+) -> str:
+    """Alpha and beta; nothing where there is nothing beside the benchmark."""
+    if len(entries) < 2:
+        return ""
+    table = tables.relative_table(relative_rows(entries, references), references, palette)
+    text = "Of simple returns per bar, close to close; of several seeds the median of each."
+    return section("relative", "Beside the benchmark", table, text)
+
+
 def _figures(
-    entries: Sequence[Entry], benchmark: str, palette: Mapping[str, str], unseen: bool
+    entries: Sequence[Entry], references: Sequence[str], palette: Mapping[str, str], unseen: bool
 ) -> list[str]:
+    benchmark = references[0]
     agents = [entry for entry in entries if entry.kind == "agent"]
-    judged = [*agents, *(entry for entry in entries if entry.name == benchmark)]
+    judged = [*agents, *(entry for entry in entries if entry.name in references)]
     ledger = entries[0].ledgers[0]
     chosen = "; ".join(_which(entry) for entry in agents if len(entry.ledgers) > 1)
     seed = f" Drawn for the seed with the median final equity: {chosen}." if chosen else ""

@@ -16,7 +16,7 @@ from drltrade.report.summary import Entry
 AGENT_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
 BENCHMARK_COLOUR = "#1F2937"
 BASELINE_COLOURS = ("#B08D00", "#7A6FAC", "#5F9EA0", "#A65E6E", "#8C8C8C", "#A9B388")
-RANDOM_COLOURS = ("#9AA3AF",)
+GIVEN_COLOURS, RANDOM_COLOURS = ("#8B1E3F",), ("#9AA3AF",)
 LONG_COLOUR, SHORT_COLOUR, EXIT_COLOUR = "#0072B2", "#D55E00", "#B3261E"
 PART_COLOURS = {
     "commission": "#3B528B",
@@ -50,7 +50,8 @@ def colours(entries: Sequence[Entry], benchmark: str) -> dict[str, str]:
     """Entry name -> its colour, the same in every figure; no two entries share one."""
     chosen, used = {benchmark: BENCHMARK_COLOUR}, [BENCHMARK_COLOUR]
     for kind, palette in (
-        ("agent", AGENT_COLOURS), ("baseline", BASELINE_COLOURS), ("random", RANDOM_COLOURS),
+        ("agent", AGENT_COLOURS), ("baseline", BASELINE_COLOURS), ("benchmark", GIVEN_COLOURS),
+        ("random", RANDOM_COLOURS),
     ):  # fmt: skip
         names = [e.name for e in entries if e.kind == kind and e.name != benchmark]
         mine = distinct(palette, len(names), used)

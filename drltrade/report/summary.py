@@ -12,11 +12,12 @@ import pandas as pd
 from drltrade.backtest.ledger import Ledger
 from drltrade.errors import ConfigError
 from drltrade.evaluation.metrics import metrics, total_return
+from drltrade.evaluation.relative import RELATIVE, relative_metrics
 
 LEAST_PART = 1e-6
 """Costs by part are shown from this fraction of initial equity."""
 
-KINDS = ("agent", "baseline", "random")
+KINDS = ("agent", "baseline", "benchmark", "random")
 """Of entries, in the order in which they are shown."""
 
 BEATS_RANDOM = (
@@ -33,7 +34,8 @@ class Entry:
     name: str
     ledgers: tuple[Ledger, ...]
     """One per seed. A baseline has one, random strategies are many."""
-    kind: Literal["agent", "baseline", "random"]
+    kind: Literal["agent", "baseline", "benchmark", "random"]
+    """A benchmark is what the user gives to be measured against, beside buy-and-hold."""
     curves: tuple[pd.DataFrame, ...] = ()
     """Training curve per seed; columns steps and any of train_reward, validation_return, loss."""
     seeds: tuple[int, ...] = ()
@@ -114,6 +116,32 @@ def summary_table(entries: Sequence[Entry], benchmark: str) -> list[dict[str, An
                 row[f"{name}_low"] = float(np.nanmin(values))
                 row[f"{name}_high"] = float(np.nanmax(values))
             row[f"{name}_defined"] = int(np.isfinite(values).sum())
+        rows.append(row)
+    return rows
+
+
+def given_benchmarks(entries: Sequence[Entry]) -> list[str]:
+    """Names of the benchmarks that the user gave."""
+    return [entry.name for entry in entries if entry.kind == "benchmark"]
+
+
+def relative_rows(entries: Sequence[Entry], benchmarks: Sequence[str]) -> list[dict[str, Any]]:
+    """One row per agent and baseline: its name, and per benchmark the medians of `RELATIVE`.
+
+    Each row holds benchmark -> metric -> median over the seeds; a benchmark's own is left out.
+    """
+    named = {entry.name: entry for entry in entries}
+    rows = []
+    for entry in (each for each in entries if each.kind != "random"):
+        row: dict[str, Any] = {"name": entry.name}
+        for name in benchmarks:
+            other = named[name].ledgers[0]
+            found = [relative_metrics(ledger, other) for ledger in entry.ledgers]
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", RuntimeWarning)  # no seed defines it: NaN
+                medians = {key: float(np.nanmedian([each[key] for each in found]))
+                           for key in RELATIVE}  # fmt: skip
+            row |= {name: medians} if entry.name != name else {}
         rows.append(row)
     return rows
 

@@ -10,6 +10,7 @@ import pandas as pd
 from drltrade.backtest.ledger import Ledger
 from drltrade.backtest.trades import trades
 from drltrade.evaluation.metrics import ANNUAL, CONVENTIONS, FEWEST_SESSIONS
+from drltrade.evaluation.relative import RELATIVE
 from drltrade.report.summary import BEATS_RANDOM, Entry, cost_paid, cost_parts, counted
 
 MOST_TRADES = 500
@@ -57,7 +58,7 @@ UNDEFINED = {
 }
 """Metric -> why there is no number."""
 
-GROUPS = {"agent": "Agents", "baseline": "Baselines"}
+GROUPS = {"agent": "Agents", "baseline": "Baselines", "benchmark": "Benchmark"}
 
 
 def results_table(
@@ -177,6 +178,46 @@ def number(value: float, spec: str) -> str:
         return dash()
     text = f"{value:,.1%}" if spec == "%" else f"{value:{spec}}"
     return text.replace("-", "\N{MINUS SIGN}")
+
+
+MEASURED = {
+    "alpha": Heading("Alpha", "% a year", "%"),
+    "beta": Heading("Beta", "slope", ".2f"),
+    "information_ratio": Heading("Information ratio", "a year", ".2f"),
+    "tracking_error": Heading("Tracking error", "% a year", "%"),
+}
+"""Metric against a benchmark -> its column."""
+
+
+def relative_table(
+    rows: Sequence[Mapping[str, Any]], benchmarks: Sequence[str], colours: Mapping[str, str]
+) -> str:
+    """Alpha, beta and the rest against each benchmark, a line per entry of `relative_rows`."""
+    above = "".join(
+        f'<th colspan="{len(MEASURED)}">against {html.escape(name)}</th>' for name in benchmarks
+    )
+    head = "".join(f"<th>{h.title}<small>{h.unit}</small></th>" for h in MEASURED.values())
+    body = []
+    for row in rows:
+        cells = [
+            _measured(row.get(name, {}).get(key, math.nan), heading.spec)
+            for name in benchmarks
+            for key, heading in MEASURED.items()
+        ]
+        dot = f'<span class="dot" style="background:{colours[row["name"]]}"></span>'
+        body.append(f"<tr><th>{dot}{html.escape(row['name'])}</th>{''.join(cells)}</tr>")
+    return SWIPE + (
+        f'<div class="scroll"><table class="results"><thead><tr><th></th>{above}</tr><tr><th></th>'
+        f"{head * len(benchmarks)}</tr></thead><tbody>{''.join(body)}</tbody></table></div>"
+    )
+
+
+def _measured(value: float, spec: str) -> str:
+    if math.isnan(value):
+        cell = dash("itself, too short, or one of the two did not vary")
+    else:
+        cell = number(100.0 * value, ",.1f") if spec == "%" else number(value, spec)
+    return f"<td>{cell}</td>"
 
 
 def costs_table(entries: Sequence[Entry], colours: Mapping[str, str]) -> str:
@@ -318,6 +359,6 @@ def conventions_table() -> str:
     rows = "".join(
         f"<tr><th>{names.get(name, name.replace('_', ' ').capitalize())}</th>"
         f"<td>{html.escape(sentence)}</td></tr>"
-        for name, sentence in (CONVENTIONS | {"beats_random": BEATS_RANDOM}).items()
+        for name, sentence in (CONVENTIONS | RELATIVE | {"beats_random": BEATS_RANDOM}).items()
     )
     return f'<table class="settings">{rows}</table>'

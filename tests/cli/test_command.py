@@ -96,7 +96,7 @@ def test_the_keys_of_an_env_preset_are_readable(command, tmp_path):
     )
     code, out, _ = command("envs", "show", "mine")
     assert code == 0
-    for text in (" asset_costs.GOOG.half_spread_bps ", " bracket.stop_loss ", "AAPL, MSFT, IBM"):
+    for text in ("asset_costs.GOOG.half_spread_bps ", "bracket.stop_loss ", "AAPL, MSFT, IBM"):
         assert text in out
     code, out, _ = command("envs", "show", "mine", "--json")
     rows = {row["key"]: row["value"] for row in json.loads(out)}
