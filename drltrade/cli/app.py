@@ -148,6 +148,10 @@ def backtest(
         Path | None,
         typer.Option(help="Or: CSV of target weights; a time column, then the symbols."),
     ] = None,
+    strategy: Annotated[
+        str | None,
+        typer.Option(help="Or: file.py:function, of the bars up to now to the weights to hold."),
+    ] = None,
     env: Annotated[
         str | None, typer.Option(help="Env preset; a run has its own. Default sp500-daily.")
     ] = None,
@@ -158,11 +162,12 @@ def backtest(
     as_json: Json = False,
 ) -> None:
     """Run a trained policy, a baseline or a table of targets over a period."""
-    from drltrade.cli.backtests import run_backtest
+    from drltrade.cli.backtests import Subjects, run_backtest
     from drltrade.experiment.presets import parse_assignments
 
     overrides: dict[str, Any] = parse_assignments(assignments or [])
-    run_backtest(run, baseline, targets, env, overrides, period, report, benchmark, as_json)
+    subjects = Subjects(run, baseline, targets, strategy)
+    run_backtest(subjects, env, overrides, period, report, benchmark, as_json)
 
 
 @app.command()
@@ -173,12 +178,21 @@ def report(
     ] = None,
     period: Period = "test",
     benchmark: Benchmark = None,
+    strategy: Annotated[
+        list[str] | None,
+        typer.Option(help="Judge file.py:function beside them: of the bars up to now to weights."),
+    ] = None,
+    baseline: Annotated[
+        list[str] | None,
+        typer.Option(help="Show this one beside buy-and-hold; may be repeated. Default: all."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Write the HTML report of runs on one market, beside the baselines."""
-    from drltrade.cli.backtests import report_folders
+    """Write the HTML report of runs on one market, beside strategies and baselines."""
+    from drltrade.cli.backtests import Beside, report_folders
 
-    report_folders(runs, out, period, benchmark, as_json)
+    beside = Beside(benchmark, strategy or (), baseline)
+    report_folders(runs, out, period, beside, as_json)
 
 
 @app.command()

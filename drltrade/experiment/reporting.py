@@ -10,6 +10,7 @@ import pandas as pd
 from drltrade.backtest.baselines import HELD, baseline_names, random_timing
 from drltrade.backtest.engine import replay
 from drltrade.backtest.ledger import Ledger
+from drltrade.backtest.strategies import Strategy
 from drltrade.envs.config import PortfolioConfig, TradingConfig
 from drltrade.envs.periods import PeriodName
 from drltrade.envs.task import Task
@@ -64,6 +65,21 @@ def _random_paths(task: Task, rows: range, ledgers: Sequence[Ledger]) -> tuple[L
         replay(random_timing(ledgers[i % len(ledgers)], int(shift)), task.market, rows, task.rules)
         for i, shift in enumerate(shifts)
     )
+
+
+def strategy_entry(strategy: str | Strategy, task: Task, period: PeriodName) -> Entry:
+    """A strategy of the user's, to be judged as an agent is.
+
+    Raises:
+        ConfigError: it is a name, and not of a function.
+    """
+    if isinstance(strategy, str) and ":" not in strategy:
+        raise ConfigError(
+            f"strategy {strategy!r}: file.py:function or package.module:function is needed; a rule "
+            f"that came with drltrade ({', '.join(baseline_names(task.config))}) is a baseline"
+        )
+    result = backtest(strategy, env=task, period=period)
+    return Entry(result.name, (result,), "agent")
 
 
 def agent_entries(runs: Sequence[Run], period: PeriodName) -> list[Entry]:
@@ -132,7 +148,8 @@ def training_curve(run: Run) -> pd.DataFrame:
 
 def report_runs(
     runs: Sequence[Run], path: Path, *, period: PeriodName = "test", title: str | None = None,
-    benchmark: str | Path | None = None,
+    benchmark: str | Path | None = None, strategies: Sequence[str | Strategy] = (),
+    baselines: Sequence[str] | None = None,
 ) -> tuple[Path, list[Entry]]:  # fmt: skip
     """Report runs on one market beside the baselines; -> the file and what stands in it.
 
@@ -142,6 +159,9 @@ def report_runs(
         period: train, validation, test or all.
         title: of the page.
         benchmark: to measure against beside buy-and-hold; see `backtest`.
+        strategies: to judge beside the runs: functions of the bars up to now, or
+            "file.py:function"; see `backtest.strategies`.
+        baselines: names of those to show beside buy-and-hold; None: all.
 
     Raises:
         ConfigError: no runs, or runs on different markets.
@@ -157,8 +177,10 @@ def report_runs(
             )
     agents = agent_entries(runs, period)
     task = first.task
+    agents += [strategy_entry(each, task, period) for each in strategies]
     beside = [] if benchmark is None else [benchmark_entry(benchmark, task, period)]
-    entries = [*agents, *baseline_entries(task, period), *beside]
+    chosen = None if baselines is None else list(dict.fromkeys((BENCHMARK, *baselines)))
+    entries = [*agents, *baseline_entries(task, period, chosen), *beside]
     entries += random_entries(task, period, agents)
     notes = [NOTE.format(**_spans(task))] if period == "test" else []
     notes += _notes(task)

@@ -268,7 +268,7 @@ WRONG = {
         ["backtest", "--baseline", "hold"],
         "no baseline 'hold' (there are: buy-and-hold, flat, ma-cross, mean-reversion)",
     ),
-    "nothing to test": (["backtest"], "give one of --run, --baseline and --targets"),
+    "nothing to test": (["backtest"], "give one of --run, --baseline, --targets and --strategy"),
     "two to test": (["backtest", "--run", "r", "--baseline", "flat"], "give one of --run"),
     "no run": (["backtest", "--run", "nowhere"], "nowhere: no run there"),
     "no runs": (["report", "nowhere"], "nowhere: no run there, and no folder in it holds one"),

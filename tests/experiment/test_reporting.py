@@ -79,3 +79,22 @@ def test_warnings_of_the_data_are_on_the_page(tmp_path):
     warned = dataclasses.replace(result.task, warnings=("a spike <b>there</b>",))
     page = dataclasses.replace(result, task=warned).report(tmp_path / "page.html").read_text()
     assert "1 warning of the data</b><ul><li>a spike &lt;b&gt;there" in page
+
+
+def half(bars):
+    return 0.5
+
+
+def test_strategies_stand_beside_runs_and_baselines_can_be_chosen(finished, tmp_path):
+    path, entries = report_runs(
+        [finished], tmp_path / "r.html", strategies=[half], baselines=["flat"]
+    )
+    assert [(entry.name, entry.kind) for entry in entries] == [
+        ("ppo", "agent"), ("half", "agent"), ("buy-and-hold", "baseline"), ("flat", "baseline"),
+        ("random, like ppo", "random"), ("random, like half", "random"),
+    ]  # fmt: skip
+    assert "Positions of half" in path.read_text()
+    with pytest.raises(ConfigError, match="a rule that came with drltrade .* is a baseline"):
+        report_runs([finished], tmp_path / "r.html", strategies=["flat"])
+    with pytest.raises(ConfigError, match="no baseline 'hold'"):
+        report_runs([finished], tmp_path / "r.html", baselines=["hold"])

@@ -65,6 +65,7 @@ def test_the_sections_stand_in_order(page: Page) -> None:
     assert found == [
         "verdict",
         "results",
+        "relative",
         "equity",
         "drawdown",
         "position-0",
