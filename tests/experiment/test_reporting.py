@@ -94,7 +94,7 @@ def test_strategies_stand_beside_runs_and_baselines_can_be_chosen(finished, tmp_
         ("random, like ppo", "random"), ("random, like half", "random"),
     ]  # fmt: skip
     assert "Positions of half" in path.read_text()
-    with pytest.raises(ConfigError, match="a rule that came with drltrade .* is a baseline"):
+    with pytest.raises(ConfigError, match=r"a rule that came with drltrade .* is a baseline"):
         report_runs([finished], tmp_path / "r.html", strategies=["flat"])
     with pytest.raises(ConfigError, match="no baseline 'hold'"):
         report_runs([finished], tmp_path / "r.html", baselines=["hold"])
