@@ -45,7 +45,7 @@ def plot(identity: str, figure: go.Figure) -> str:
     """A figure as HTML; the page holds the script that draws it.
 
     Numbers are kept to the seven digits of float32, and what several lines share, their times,
-    stands once: both together make a page a fifth as large.
+    stands once: otherwise a page of many agents takes several times the bytes.
     """
     arrays: dict[str, int] = {}
     written = figure.to_plotly_json()
