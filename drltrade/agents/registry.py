@@ -12,6 +12,7 @@ from drltrade.agents.ddpg import DDPG, DDPGConfig
 from drltrade.agents.direct import Direct, DirectConfig
 from drltrade.agents.dqn import DQN, DQNConfig
 from drltrade.agents.exo_dqn import ExoDQN, ExoDQNConfig
+from drltrade.agents.installed import GROUP, installed_agent, installed_agents
 from drltrade.agents.ppo import PPO, PPOConfig
 from drltrade.agents.reinforce import Reinforce, ReinforceConfig
 from drltrade.agents.sac import SAC, SACConfig
@@ -52,7 +53,7 @@ ALGORITHMS: dict[str, tuple[type[Settings], Any]] = {
     "exo_dqn": (ExoDQNConfig, ExoDQN),
     "direct": (DirectConfig, Direct),
 }
-"""Name -> (configuration, agent). `sb3:NAME` comes on top."""
+"""Name -> (configuration, agent). `sb3:NAME`, and agents of other packages, come on top."""
 
 
 def _lookup(name: object, where: str) -> tuple[type[Settings], Any]:
@@ -61,10 +62,19 @@ def _lookup(name: object, where: str) -> tuple[type[Settings], Any]:
         return SB3Config, SB3Agent
     if isinstance(name, str) and name in ALGORITHMS:
         return ALGORITHMS[name]
-    hint = suggestion(name, ALGORITHMS)
+    others = installed_agents()
+    if isinstance(name, str) and name in others:
+        return installed_agent(others[name], where)
+    if isinstance(name, str) and ":" in name:
+        raise ConfigError(
+            f"{where}: algorithm {name!r}: an agent of your own comes from an installed package, "
+            f"by an entry point in the group {GROUP!r}, so that to load a run executes no file "
+            "that it names"
+        )
+    known = [*ALGORITHMS, *others]
     raise ConfigError(
-        f"{where}: algorithm {name!r} is unknown{hint} (allowed: {', '.join(ALGORITHMS)}, "
-        "and sb3:NAME for any algorithm of stable-baselines3 or sb3-contrib)"
+        f"{where}: algorithm {name!r} is unknown{suggestion(name, known)} (allowed: "
+        f"{', '.join(known)}, and sb3:NAME for any algorithm of stable-baselines3 or sb3-contrib)"
     )
 
 

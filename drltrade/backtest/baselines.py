@@ -11,7 +11,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from drltrade.backtest.ledger import Floats
+from drltrade.backtest.ledger import Floats, Ledger
 from drltrade.data.labels import dates_of
 from drltrade.envs.config import PortfolioConfig, TradingConfig
 from drltrade.market.simulator import Rules
@@ -129,44 +129,21 @@ def _bounds(config: TradingConfig | PortfolioConfig) -> tuple[float, float]:
     return max(config.lowest_position, -1.0), min(config.highest_position, 1.0)
 
 
-def random_targets(
-    steps: int, assets: int, turnover: float, config: TradingConfig | PortfolioConfig,
-    generator: np.random.Generator,
-) -> Floats:  # fmt: skip
-    """[T, N] a path of random positions that trades as much as a given strategy.
+def random_timing(ledger: Ledger, shift: int) -> Floats:
+    """[T, N] targets of an account that decided `shift` bars later, what is left over going first.
 
-    At each bar it moves, with the probability that makes its expected turnover equal `turnover`,
-    to another of the allowed positions (a continuous range: of 21 evenly spaced ones). In a
-    portfolio each asset does, in its share of the equity.
-
-    Args:
-        steps: T.
-        assets: N.
-        turnover: mean |traded value| / equity per bar to be matched.
-        config: which positions are allowed.
-        generator: draws the path.
+    So it holds as much, for as long, and trades as much; only when it does so says nothing of the
+    prices (a circular shift, as of White's null of no timing: Politis and Romano 1992).
     """
-    if isinstance(config, TradingConfig):
-        low, high = config.lowest_position, config.highest_position
-        positions = np.array(config.discrete_positions or np.linspace(low, high, 21))
-    else:
-        most = config.gross_limit
-        positions = np.linspace(0.0 if config.long_only else -most, most, 21)
-    paths = [_random_path(steps, turnover, positions, generator) for _ in range(assets)]
-    return np.stack(paths, axis=1) / assets
-
-
-def _random_path(
-    steps: int, turnover: float, positions: Floats, generator: np.random.Generator
-) -> Floats:
-    distance = np.abs(positions[:, None] - positions).sum() / (
-        len(positions) * (len(positions) - 1)
-    )
-    moves = generator.random(steps) < turnover / distance
-    path = np.empty(steps)
-    at = int(np.argmin(np.abs(positions)))
-    for t in range(steps):
-        if moves[t]:
-            at = (at + int(generator.integers(1, len(positions)))) % len(positions)
-        path[t] = positions[at]
-    return path
+    orders, held = ledger.targets[:-1].copy(), ledger.units != 0
+    with np.errstate(divide="ignore", invalid="ignore"):  # of a ruined account
+        weights = np.where(held, ledger.weights, 0.0)[1:]
+    # An order that no bar filled was none. One for an amount has no target: what was held after
+    # its fill stands for it.
+    filled = np.isfinite(ledger.fill_price[1:])
+    orders = np.where(filled, np.where(np.isnan(orders), weights, orders), np.nan)
+    orders[0] = np.nan_to_num(orders[0])  # an account begins with nothing
+    standing = pd.DataFrame(orders).ffill().to_numpy()
+    shifted = np.roll(orders, shift, axis=0)
+    shifted[0] = standing[-shift % len(standing)]
+    return shifted

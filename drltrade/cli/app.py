@@ -34,6 +34,15 @@ Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 Period = Annotated[str, typer.Option(help="train, validation, test or all.")]
 
+Benchmark = Annotated[
+    str | None,
+    typer.Option(
+        "--benchmark", metavar="FILE|SYMBOL|DATASET",
+        help="Measure against it, too: a symbol of the same data, a file, or a data set "
+        "(NAME:SYMBOL where it holds several).",
+    ),
+]  # fmt: skip
+
 
 def _version(wanted: bool) -> None:
     if wanted:
@@ -88,7 +97,8 @@ def audit(
 ) -> None:
     """Look for features that know the future: change it, and see whether the past changes.
 
-    Exit code 1: there are some; each is named with the first bar and the size of the change.
+    Exit code 1: there are some; each is named with the first bar and the size of the change. With
+    --planted, exit code 0: every planted leak was found.
     """
     from drltrade.cli.audit import run_audit
 
@@ -110,6 +120,7 @@ def train(
     ] = None,
     device: Device = "auto",
     run: Annotated[Path | None, typer.Option(help="Folder to create.")] = None,
+    benchmark: Benchmark = None,
     as_json: Json = False,
 ) -> None:
     """Train an agent on a market; the run folder keeps everything."""
@@ -118,10 +129,10 @@ def train(
 
     overrides = parse_assignments(assignments or [])
     if seeds is None:
-        trials.train_one(env, agent, seed, device, run, overrides, as_json)
+        trials.train_one(env, agent, seed, device, run, overrides, benchmark, as_json)
     else:
         names = range(seed, seed + seeds)
-        trials.train_several(env, agent, names, device, run, overrides, as_json)
+        trials.train_several(env, agent, names, device, run, overrides, benchmark, as_json)
 
 
 @app.command()
@@ -137,20 +148,26 @@ def backtest(
         Path | None,
         typer.Option(help="Or: CSV of target weights; a time column, then the symbols."),
     ] = None,
+    strategy: Annotated[
+        str | None,
+        typer.Option(help="Or: file.py:function, of the bars up to now to the weights to hold."),
+    ] = None,
     env: Annotated[
         str | None, typer.Option(help="Env preset; a run has its own. Default sp500-daily.")
     ] = None,
     assignments: Assignments = None,
     period: Period = "test",
     report: Annotated[Path | None, typer.Option(help="Write an HTML report there.")] = None,
+    benchmark: Benchmark = None,
     as_json: Json = False,
 ) -> None:
     """Run a trained policy, a baseline or a table of targets over a period."""
-    from drltrade.cli.backtests import run_backtest
+    from drltrade.cli.backtests import Subjects, run_backtest
     from drltrade.experiment.presets import parse_assignments
 
     overrides: dict[str, Any] = parse_assignments(assignments or [])
-    run_backtest(run, baseline, targets, env, overrides, period, report, as_json)
+    subjects = Subjects(run, baseline, targets, strategy)
+    run_backtest(subjects, env, overrides, period, report, benchmark, as_json)
 
 
 @app.command()
@@ -160,12 +177,22 @@ def report(
         Path | None, typer.Option(help="Default: report.html in the first folder.")
     ] = None,
     period: Period = "test",
+    benchmark: Benchmark = None,
+    strategy: Annotated[
+        list[str] | None,
+        typer.Option(help="Judge file.py:function beside them: of the bars up to now to weights."),
+    ] = None,
+    baseline: Annotated[
+        list[str] | None,
+        typer.Option(help="Show this one beside buy-and-hold; may be repeated. Default: all."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Write the HTML report of runs on one market, beside the baselines."""
-    from drltrade.cli.backtests import report_folders
+    """Write the HTML report of runs on one market, beside strategies and baselines."""
+    from drltrade.cli.backtests import Beside, report_folders
 
-    report_folders(runs, out, period, as_json)
+    beside = Beside(benchmark, strategy or (), baseline)
+    report_folders(runs, out, period, beside, as_json)
 
 
 @app.command()

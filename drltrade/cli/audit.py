@@ -11,7 +11,10 @@ def run_audit(
     target: str | None, env: str | None, gym: str | None, planted: bool, data: str,
     symbol: str | None, cuts: int, as_json: bool,
 ) -> None:  # fmt: skip
-    """Audit what is asked for, and print the leaks; exit code 1: there are some."""
+    """Audit what is asked for, and print the leaks; exit code 1: there are some.
+
+    Of planted features the leaks are wanted: there exit code 1 says that one was not found.
+    """
     from drltrade.data.catalog import load_bars
     from drltrade.errors import ConfigError
     from drltrade.features.audit import audit
@@ -48,8 +51,21 @@ def run_audit(
             typer.echo(
                 f"not examined: the exogenous {series}, taken to be known when the lag is over"
             )
-    if rows:
+    if planted:
+        _judge_planted(rows)
+    elif rows:
         raise typer.Exit(1)
+
+
+def _judge_planted(rows: list[dict[str, Any]]) -> None:
+    """Say whether every planted leak was found; exit code 1 where one was not."""
+    from drltrade.features.planted import PLANTED
+
+    missed = set(PLANTED) - {row["of"] for row in rows}
+    if missed:
+        typer.echo(f"NOT found: {', '.join(sorted(missed))} (exit code 1)", err=True)
+        raise typer.Exit(1)
+    typer.echo(f"all {len(PLANTED)} planted leaks were found (exit code 0)", err=True)
 
 
 def _of_preset(name: str, cuts: int) -> list[dict[str, Any]]:
@@ -73,7 +89,9 @@ def _series(name: str) -> str:
 
 def _row(leak: Any) -> dict[str, Any]:
     """The feature, its first bar, by how much it changed, and what was done to the future."""
+    from drltrade.report.tables import moment
+
     return {
-        "feature": leak.feature, "first bar": str(leak.time), "size": f"{leak.amount:.6g}",
+        "feature": leak.feature, "first bar": moment(leak.time), "size": f"{leak.amount:.6g}",
         "when": leak.how,
     }  # fmt: skip

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, cast, get_args
+from typing import Any, NamedTuple, cast, get_args
 
 import pandas as pd
 from rich.console import Console
@@ -24,20 +24,37 @@ from drltrade.experiment.run import Run, is_finished, load_run
 from drltrade.report.summary import Entry
 
 
+class Subjects(NamedTuple):
+    """What can be backtested; one of them is."""
+
+    run: Path | None
+    baseline: str | None
+    targets: Path | None
+    strategy: str | None
+
+
+class Beside(NamedTuple):
+    """What stands in a report beside the runs."""
+
+    benchmark: str | None
+    strategies: Sequence[str]
+    baselines: Sequence[str] | None
+    """None: all."""
+
+
 def run_backtest(
-    run: Path | None,
-    baseline: str | None,
-    targets: Path | None,
+    subjects: Subjects,
     env: str | None,
     overrides: dict[str, Any],
     period: str,
     report: Path | None,
+    benchmark: str | None,
     as_json: bool,
 ) -> None:
-    """Backtest exactly one of a run, a baseline or a table of targets."""
-    given = [subject for subject in (run, baseline, targets) if subject is not None]
-    if len(given) != 1:
-        raise ConfigError("give one of --run, --baseline and --targets")
+    """Backtest exactly one of a run, a baseline, a table of targets or a strategy."""
+    run, baseline = subjects.run, subjects.baseline
+    if sum(subject is not None for subject in subjects) != 1:
+        raise ConfigError("give one of --run, --baseline, --targets and --strategy")
     overrides, of_agent = split_overrides(overrides, None)
     if of_agent:
         raise ConfigError(f"a backtest takes no keys of an agent: {', '.join(of_agent)}")
@@ -45,15 +62,9 @@ def run_backtest(
         raise ConfigError("--set period: give --period instead")
     if run is None:
         env = env or "sp500-daily"
-    subject: Run | str | pd.DataFrame
-    if run is not None:
-        subject = load_run(run)
-    elif baseline is not None:
-        subject = baseline
-    else:
-        subject = _read_targets(cast(Path, targets))
-    result = backtest(subject, env=env, period=_period(period), **overrides)
-    if run is not None and env is None and not overrides:
+    subject = _subject(subjects)
+    result = backtest(subject, env=env, period=_period(period), benchmark=benchmark, **overrides)
+    if run is not None and env is None and not overrides and benchmark is None:
         _keep(result, run / "backtests", period)
     if report is not None:
         result.report(report)
@@ -66,16 +77,32 @@ def run_backtest(
         if result.name == BENCHMARK
         else baseline_entries(result.task, result.period, [BENCHMARK])
     )
+    others += [result.benchmark] if result.benchmark else []
     print_results([entry, *others], Console(), result.period, result.in_sample)
     if report is not None:
         Console().print(f"report: {report}", soft_wrap=True)
 
 
-def report_folders(folders: Sequence[Path], out: Path | None, period: str, as_json: bool) -> None:
+def _subject(subjects: Subjects) -> Run | str | pd.DataFrame:
+    """What is to be backtested, loaded."""
+    if subjects.run is not None:
+        return load_run(subjects.run)
+    if subjects.strategy is not None:
+        if ":" not in subjects.strategy:
+            raise ConfigError(f"--strategy {subjects.strategy}: file.py:function is needed")
+        return subjects.strategy
+    return subjects.baseline or _read_targets(cast(Path, subjects.targets))
+
+
+def report_folders(
+    folders: Sequence[Path], out: Path | None, period: str, beside: Beside, as_json: bool
+) -> None:
     """Report the runs in `folders`."""
     runs = [load_run(path) for folder in folders for path in _run_folders(folder)]
     name = "report.html" if period == "test" else f"report-{period}.html"
-    path, entries = report_runs(runs, out or folders[0] / name, period=_period(period))
+    path, entries = report_runs(
+        runs, out or folders[0] / name, period=_period(period), **beside._asdict()
+    )
     if as_json:
         print_json(entries, path)
         return

@@ -1,6 +1,7 @@
 """`drltrade envs` and `agents`: what there is."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -101,5 +102,8 @@ def _list_presets(kind: Any, as_json: bool) -> None:
     rows = []
     for name, path in list_presets(kind).items():
         values, _ = read_preset(kind, name)
-        rows.append({"name": name, "description": values.get("description", ""), "file": path})
+        # People are told which files are theirs; machines, where each one lies.
+        own = path.resolve().is_relative_to(Path.cwd())
+        place = {"file": path} if as_json else {"from": "workspace" if own else "drltrade"}
+        rows.append({"name": name, "description": values.get("description", ""), **place})
     show_table(f"Presets in {kind}/", rows, as_json)

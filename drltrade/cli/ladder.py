@@ -11,7 +11,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from drltrade.cli.trials import progress_bars
+from drltrade.cli.progress import progress
 from drltrade.envs.config import PortfolioConfig, TradingConfig
 from drltrade.errors import ConfigError
 from drltrade.evaluation.ladder import RungScore
@@ -46,7 +46,7 @@ def run_ladder(
     of_env, of_agent = split_overrides(overrides, raw)
     preset = resolve_agent(agent, of_agent)
     total = steps or preset.training.total_steps
-    with progress_bars(dict.fromkeys(rungs, seeds * total), Console(stderr=True)) as watch:
+    with progress(dict.fromkeys(rungs, seeds * total), Console(stderr=True)) as watch:
         scores = climb(
             agent, rungs, seeds=seeds, steps=total, device=device, watch=watch, **overrides
         )

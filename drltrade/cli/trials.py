@@ -1,4 +1,4 @@
-"""Training from the command line: progress bars, then the table and the report."""
+"""Training from the command line: how far it is, then the table and the report."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -6,18 +6,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
+import pandas as pd
+import typer
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    Progress,
-    TaskProgressColumn,
-    TextColumn,
-    TimeElapsedColumn,
-)
-from rich.table import Column
 
+from drltrade.cli.progress import progress
 from drltrade.cli.results import print_json, print_results
+from drltrade.envs.task import Task
 from drltrade.errors import ConfigError
+from drltrade.experiment.benchmark import benchmark_entry
 from drltrade.experiment.presets import (
     preset_name,
     read_preset,
@@ -26,57 +24,10 @@ from drltrade.experiment.presets import (
     split_overrides,
 )
 from drltrade.experiment.reporting import report_runs
-from drltrade.experiment.run import train
-from drltrade.experiment.study import Trial, WatchTrial, run_trials
-
-FIGURES = {
-    "best_validation": ("best", "{:+.3f}"),
-    "validation": ("validation", "{:+.3f}"),
-    "reward": ("reward/bar", "{:+.5f}"),
-    "steps_per_second": ("steps/s", "{:,.0f}"),
-    "loss": ("loss", "{:.3f}"),
-    "value_loss": ("value loss", "{:.2f}"),
-}
-"""What a bar shows, the most telling first: a narrow terminal cuts the rest."""
-
+from drltrade.experiment.run import is_finished, new_run_folder, train
+from drltrade.experiment.study import Trial, run_trials
 
 PERIODS: tuple[Literal["train", "validation", "test"], ...] = ("train", "validation", "test")
-
-
-@contextmanager
-def progress_bars(totals: Mapping[str, int], console: Console) -> Iterator[WatchTrial]:
-    """A bar per trial with its latest figures; yields the function to be told of them."""
-    with Progress(
-        TextColumn("{task.description}", table_column=Column(no_wrap=True)),
-        BarColumn(bar_width=12),
-        TaskProgressColumn(table_column=Column(min_width=4, no_wrap=True)),
-        TimeElapsedColumn(table_column=Column(min_width=7, no_wrap=True)),
-        TextColumn("[dim]{task.fields[figures]}", table_column=Column(no_wrap=True, ratio=1)),
-        console=console,
-        expand=True,
-    ) as progress:
-        bars = {
-            name: progress.add_task(name, total=total, figures="waiting", start=False)
-            for name, total in totals.items()
-        }
-        known: dict[str, dict[str, float]] = {name: {} for name in totals}
-
-        def watch(name: str, steps: int, figures: Mapping[str, float] | None) -> None:
-            if figures is None:
-                # An early stop is an end, too.
-                progress.update(bars[name], total=steps, completed=steps)
-                progress.stop_task(bars[name])
-                return
-            known[name] |= figures
-            text = "  ".join(
-                f"{label} {form.format(known[name][key])}"
-                for key, (label, form) in FIGURES.items()
-                if key in known[name]
-            )
-            progress.start_task(bars[name])
-            progress.update(bars[name], completed=steps, figures=text)
-
-        yield watch
 
 
 def train_one(
@@ -86,18 +37,21 @@ def train_one(
     device: str,
     run: Path | None,
     overrides: dict[str, Any],
+    benchmark: str | None,
     as_json: bool,
 ) -> None:
     """Train one trial in this process."""
-    overrides, total = _checked(env, agent, overrides)
+    overrides, total = _checked(env, agent, overrides, benchmark)
     name = preset_name(agent)
-    with progress_bars({name: total}, Console(stderr=True)) as watch:
+    folder = run or new_run_folder(env, agent, seed, overrides)
+    console = Console(stderr=True)
+    with told_of_interrupts({folder: name}, console), progress({name: total}, console) as watch:
         finished = train(
             env,
             agent,
             seed=seed,
             device=device,
-            run=run,
+            run=folder,
             watch=lambda steps, figures: watch(name, steps, figures),
             **overrides,
         )
@@ -114,6 +68,7 @@ def train_one(
         f"{outcome['steps']:,} steps{rounded} in {outcome['seconds']:.1f} s{stopped}; best "
         f"validation log return {outcome['best_validation']:+.4f} after {outcome['best_steps']:,} "
         f"steps\nrun: {finished.path}\nnext: drltrade report {finished.path}"
+        f"{f' --benchmark {benchmark}' if benchmark else ''}"
     )
 
 
@@ -124,26 +79,29 @@ def train_several(
     device: str,
     run: Path | None,
     overrides: dict[str, Any],
+    benchmark: str | None,
     as_json: bool,
 ) -> None:
     """Train several seeds in processes of their own, and report them together."""
     folder = run or Path("runs") / f"{preset_name(env)}_{preset_name(agent)}"
-    overrides, _ = _checked(env, agent, overrides)
+    overrides, _ = _checked(env, agent, overrides, benchmark)
     trials = [Trial(env, agent, seed, device, overrides) for seed in seeds]
     if any((folder / trial.name).exists() for trial in trials):
         raise ConfigError(f"{folder} holds runs of these seeds already; name another with --run")
-    train_and_report(trials, folder, as_json=as_json)
+    train_and_report(trials, folder, benchmark=benchmark, as_json=as_json)
 
 
 def train_and_report(
-    trials: Sequence[Trial], folder: Path, title: str | None = None, as_json: bool = False
-) -> None:
+    trials: Sequence[Trial], folder: Path, title: str | None = None,
+    benchmark: str | None = None, as_json: bool = False,
+) -> None:  # fmt: skip
     """Train trials side by side, print the table and write the report."""
     console = Console(stderr=as_json)
     totals = {t.name: _checked(t.env, t.agent, dict(t.overrides))[1] for t in trials}
-    with progress_bars(totals, console) as watch:
+    folders = {folder / trial.name: trial.name for trial in trials}
+    with told_of_interrupts(folders, console), progress(totals, console) as watch:
         runs = run_trials(trials, folder, watch)
-    path, entries = report_runs(runs, folder / "report.html", title=title)
+    path, entries = report_runs(runs, folder / "report.html", title=title, benchmark=benchmark)
     if as_json:
         print_json(entries, path)
         return
@@ -151,13 +109,57 @@ def train_and_report(
     console.print(f"\nreport: {path}", soft_wrap=True)
 
 
-def _checked(env: str, agent: str, overrides: dict[str, Any]) -> tuple[dict[str, Any], int]:
-    """Validate everything before anything is started.
+@contextmanager
+def told_of_interrupts(folders: Mapping[Path, str], console: Console) -> Iterator[None]:
+    """On Ctrl-C say what each training has left in its folder, and exit with 130.
+
+    Args:
+        folders: run folder -> the trial's name.
+        console: where to say so.
+    """
+    before = {folder for folder in folders if is_finished(folder)}
+    try:
+        yield
+    except KeyboardInterrupt:
+        console.print("\ninterrupted", highlight=False)
+        for folder, name in folders.items():
+            if folder not in before:
+                text = f"{name}: {_kept(folder)}"
+                console.print(text, highlight=False, markup=False, soft_wrap=True)
+        raise typer.Exit(INTERRUPTED) from None
+
+
+INTERRUPTED = 130
+"""The exit code of what was ended by Ctrl-C: 128 + SIGINT."""
+
+
+def _kept(folder: Path) -> str:
+    """What an interrupted training has left in its folder."""
+    if is_finished(folder):
+        return f"finished; run: {folder}"
+    last, best = (folder / "checkpoints" / name for name in ("last.pt", "best.pt"))
+    metrics = folder / "metrics.csv"
+    if not last.is_file() or metrics.stat().st_size < 2:
+        return "nothing was learned yet, nothing kept"
+    figures = pd.read_csv(metrics)
+    kept = f"kept the checkpoint of {int(figures['steps'].iloc[-1]):,} steps, {last}"
+    if best.is_file():
+        place = int(np.nanargmax(figures["validation"].to_numpy()))
+        kept += f", and the best, of {int(figures['steps'].iloc[place]):,} steps, {best.name}"
+    return f"{kept}; folder: {folder}"
+
+
+def _checked(
+    env: str, agent: str, overrides: dict[str, Any], benchmark: str | None = None
+) -> tuple[dict[str, Any], int]:
+    """Validate everything before anything is started, the benchmark of the report too.
 
     Returns:
         The overrides without the prefixes env. and agent., and the steps that they ask for.
     """
     raw, _ = read_preset("agents", agent)
     of_env, of_agent = split_overrides(overrides, raw)
-    resolve_env(env, of_env)
+    config = resolve_env(env, of_env)
+    if benchmark is not None:
+        benchmark_entry(benchmark, Task.build(config), "test")
     return {**of_env, **of_agent}, resolve_agent(agent, of_agent).training.total_steps

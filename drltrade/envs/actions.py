@@ -7,7 +7,8 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from drltrade.envs.config import MarketConfig, PortfolioConfig, TradingConfig
+from drltrade.envs.config import PortfolioConfig, TradingConfig
+from drltrade.envs.market_config import MarketConfig
 from drltrade.errors import ConfigError
 from drltrade.market.kernels import compiler
 from drltrade.market.simulator import Rules

@@ -8,8 +8,9 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 
 from drltrade.envs.actions import make_actions
-from drltrade.envs.config import MarketConfig, PortfolioConfig, TradingConfig, with_frames
+from drltrade.envs.config import PortfolioConfig, TradingConfig, with_frames
 from drltrade.envs.episode import Episode
+from drltrade.envs.market_config import MarketConfig
 from drltrade.envs.observations import Observation
 from drltrade.envs.rendering import RENDER_FPS, RENDER_MODES, Picture
 from drltrade.envs.task import Task

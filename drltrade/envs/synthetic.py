@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from drltrade.envs.config import MarketConfig
+from drltrade.envs.market_config import MarketConfig
 from drltrade.features.preparation import Preparation
 from drltrade.features.table import feature_table, learn_features
 from drltrade.features.track import Context

@@ -15,6 +15,7 @@ from drltrade.agents.sb3 import SB3Policy
 from drltrade.backtest.baselines import baseline_names, baseline_rules, baseline_targets
 from drltrade.backtest.engine import decide, replay
 from drltrade.backtest.ledger import Ledger
+from drltrade.backtest.strategies import Strategy, strategy_targets
 from drltrade.backtest.trades import trades
 from drltrade.envs.config import PortfolioConfig, TradingConfig, parse_env
 from drltrade.envs.make import face
@@ -23,9 +24,13 @@ from drltrade.envs.single import MarketEnv
 from drltrade.envs.task import Task
 from drltrade.errors import ConfigError, DataError
 from drltrade.evaluation.metrics import metrics
+from drltrade.evaluation.relative import relative_metrics
+from drltrade.experiment.benchmark import benchmark_entry
 from drltrade.experiment.presets import merge, resolve_env
 from drltrade.experiment.run import Run, unrewarded
+from drltrade.functions import load_function
 from drltrade.market.synthetic import Process
+from drltrade.report.summary import Entry
 
 ROUNDING = 1e-6
 """By which targets may lie beyond a limit: actions are float32."""
@@ -40,25 +45,32 @@ class Backtest(Ledger):
     task: Task = field(repr=False)
     in_sample: str = ""
     """What the policy has seen of these bars in its training; empty where nothing is known."""
+    benchmark: Entry | None = field(default=None, repr=False)
+    """What it is measured against, held over the same bars; None: nothing was given."""
 
     def trades(self) -> pd.DataFrame:
         """One row per round trip; see `backtest.trades`."""
         return trades(self)
 
     def metrics(self) -> dict[str, float]:
-        """See `evaluation.metrics` for each figure's conventions."""
-        return metrics(self)
+        """See `evaluation.metrics` for each figure's conventions.
+
+        With a benchmark those of `evaluation.relative`, too.
+        """
+        if self.benchmark is None:
+            return metrics(self)
+        return metrics(self) | relative_metrics(self, self.benchmark.ledgers[0])
 
     def plot(self) -> Any:
         """Equity against buy-and-hold on a log scale, a plotly figure."""
         from drltrade.experiment.reporting import BENCHMARK, baseline_entries
         from drltrade.report.figures import equity_figure
         from drltrade.report.style import colours
-        from drltrade.report.summary import Entry
 
         entries = [Entry(self.name, (self,), "agent")]
         if self.name != BENCHMARK:
             entries += baseline_entries(self.task, self.period, (BENCHMARK,))
+        entries += [self.benchmark] if self.benchmark else []
         return equity_figure(entries, BENCHMARK, colours(entries, BENCHMARK))
 
     def report(self, path: str | Path) -> Path:
@@ -69,11 +81,12 @@ class Backtest(Ledger):
 
 
 def backtest(
-    subject: Run | Policy | pd.DataFrame | str,
+    subject: Run | Policy | pd.DataFrame | Strategy | str,
     *,
     env: str | Task | None = None,
     period: PeriodName = "test",
     name: str | None = None,
+    benchmark: str | Path | None = None,
     **overrides: Any,
 ) -> Backtest:
     """Run something over a period of a market.
@@ -81,18 +94,24 @@ def backtest(
     Args:
         subject: a `Run`; a policy, or a model of stable-baselines3; a frame of target weights
             (index: decision times, those outside the period play no part; columns: the symbols; a
-            bar that it lacks, or NaN, holds); or the name of a baseline (buy-and-hold, flat,
-            ma-cross, mean-reversion; of a portfolio also equal-weight). Brackets close neither
-            what buy-and-hold nor what equal-weight holds.
+            bar that it lacks, or NaN, holds); a function of the bars up to now that returns the
+            weights to hold next, or "file.py:function" (see `backtest.strategies`); or the name of
+            a baseline (buy-and-hold, flat, ma-cross, mean-reversion; of a portfolio also
+            equal-weight). Brackets close neither what buy-and-hold nor what equal-weight holds.
         env: name or file of an env preset, or a prepared task; a run has its own.
         period: train, validation, test or all.
         name: what to call it; the run's or baseline's own name by default.
+        benchmark: what to measure it against (alpha, beta, information ratio, tracking error): a
+            symbol of the same data, a file, or a data set, NAME:SYMBOL where it holds several. It
+            is aligned with the bars by date: at each its last close by then.
         **overrides: keys of the env preset, such as `costs={"slippage_bps": 5}`.
 
     Raises:
         ConfigError: unknown names, keys or periods. DataError: targets at times that are no bars,
             or beyond what the environment's actions can ask for; names symbol and time.
     """
+    if isinstance(subject, str) and ":" in subject:
+        subject = cast(Strategy, load_function(subject, "strategy"))
     task = _task(subject, env, overrides)
     rows, rules = task.rows(period), task.rules
     if isinstance(subject, str):
@@ -103,15 +122,22 @@ def backtest(
         rules = baseline_rules(subject, rules, task.market, rows)
     elif isinstance(subject, pd.DataFrame):
         targets = _aligned(subject, task, rows)
+    elif not isinstance(subject, Run) and not _is_policy(subject):
+        if not callable(subject):
+            raise ConfigError(CANNOT.format(type(subject).__name__))
+        targets = strategy_targets(subject, task.market, rows)
+        _check_limits(targets, task.market.times[rows[0] : rows[-1]], task)
     else:
         player = _whole(task, period)
         targets, _ = decide(_policy(subject, player.action_space), player)
     ledger = replay(targets, task.market, rows, rules)
-    default = subject if isinstance(subject, str) else getattr(subject, "name", "targets")
+    default = subject if isinstance(subject, str) else _name(subject)
     seen = _in_sample(subject, task, rows, period) if isinstance(subject, Run) else ""
+    beside = None if benchmark is None else benchmark_entry(benchmark, task, period)
     return Backtest(
-        **vars(ledger), name=name or str(default), period=period, task=task, in_sample=seen
-    )
+        **vars(ledger), name=name or str(default), period=period, task=task, in_sample=seen,
+        benchmark=beside,
+    )  # fmt: skip
 
 
 SEEN = {"train": "were learned from", "validation": "chose the checkpoint"}
@@ -153,16 +179,27 @@ def _same_paths(process: Process, run: Run) -> bool:
     )
 
 
+CANNOT = (
+    "a {} cannot be backtested; a run (see load_run), a policy with act(observation, state), a "
+    "frame of targets, a function of the bars up to now or the name of a baseline can"
+)
+
+
+def _is_policy(subject: Any) -> bool:
+    return hasattr(subject, "act") or hasattr(subject, "predict")
+
+
 def _policy(subject: Any, space: spaces.Space[Any]) -> Policy:
     if isinstance(subject, Run):
         return subject.policy
     policy: Policy = SB3Policy(subject, space) if hasattr(subject, "predict") else subject
-    if not hasattr(policy, "act"):
-        raise ConfigError(
-            f"a {type(subject).__name__} cannot be backtested; a run (see load_run), a policy with "
-            "act(observation, state), a frame of targets or the name of a baseline can"
-        )
     return policy
+
+
+def _name(subject: Any) -> str:
+    """What to call a backtest that is given no name."""
+    own = getattr(subject, "name", None) or getattr(subject, "__name__", None)
+    return str(own or "targets")
 
 
 def _whole(task: Task, period: PeriodName) -> MarketEnv:

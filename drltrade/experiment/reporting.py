@@ -7,14 +7,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from drltrade.backtest.baselines import HELD, baseline_names, random_targets
+from drltrade.backtest.baselines import HELD, baseline_names, random_timing
 from drltrade.backtest.engine import replay
 from drltrade.backtest.ledger import Ledger
+from drltrade.backtest.strategies import Strategy
 from drltrade.envs.config import PortfolioConfig, TradingConfig
 from drltrade.envs.periods import PeriodName
 from drltrade.envs.task import Task
 from drltrade.errors import ConfigError
 from drltrade.experiment.backtest import Backtest, backtest
+from drltrade.experiment.benchmark import benchmark_entry
 from drltrade.experiment.run import Run
 from drltrade.market.reward_spec import parse_reward
 from drltrade.report.html import write_report
@@ -40,38 +42,44 @@ def baseline_entries(
     return [Entry(name, (backtest(name, env=task, period=period),), "baseline") for name in names]
 
 
-def random_entry(task: Task, period: PeriodName, entry: Entry) -> Entry:
-    """Random paths that trade as much as `entry` does in the median of its seeds."""
-    wanted = _turnover(entry.ledgers)
+def random_entries(task: Task, period: PeriodName, entries: Sequence[Entry]) -> list[Entry]:
+    """Beside each of `entries` strategies that hold and trade as much as it does, at random times.
+
+    Its own decisions, each path's shifted by another number of bars; see `random_timing`. None
+    where there is no second decision.
+    """
     rows = task.rows(period)
+    return [
+        Entry(f"random, like {entry.name}", paths, "random", of=entry.name)
+        for entry in entries
+        if (paths := _random_paths(task, rows, entry.ledgers))
+    ]
 
-    def paths(turnover: float) -> tuple[Ledger, ...]:
-        generator = np.random.default_rng(0)
-        return tuple(
-            replay(
-                random_targets(len(rows) - 1, task.market.assets, turnover, task.config, generator),
-                task.market,
-                rows,
-                task.rules,
-            )
-            for _ in range(RANDOM_PATHS)
+
+def _random_paths(task: Task, rows: range, ledgers: Sequence[Ledger]) -> tuple[Ledger, ...]:
+    decisions = len(rows) - 1
+    count = min(RANDOM_PATHS, decisions - 1)
+    generator = np.random.default_rng(0)
+    shifts = 1 + generator.choice(decisions - 1, count, replace=False) if count else ()
+    return tuple(
+        replay(random_timing(ledgers[i % len(ledgers)], int(shift)), task.market, rows, task.rules)
+        for i, shift in enumerate(shifts)
+    )
+
+
+def strategy_entry(strategy: str | Strategy, task: Task, period: PeriodName) -> Entry:
+    """A strategy of the user's, to be judged as an agent is.
+
+    Raises:
+        ConfigError: it is a name, and not of a function.
+    """
+    if isinstance(strategy, str) and ":" not in strategy:
+        raise ConfigError(
+            f"strategy {strategy!r}: file.py:function or package.module:function is needed; a rule "
+            f"that came with drltrade ({', '.join(baseline_names(task.config))}) is a baseline"
         )
-
-    # Drifting weights are traded back to their targets, so a path trades more than it was asked to.
-    asked = wanted
-    ledgers = paths(asked)
-    for _ in range(4):
-        traded = _turnover(ledgers)
-        if wanted <= 0 or traded <= 0 or abs(traded / wanted - 1.0) < 0.02:
-            break
-        asked *= wanted / traded
-        ledgers = paths(asked)
-    return Entry(f"random, turnover of {entry.name}", ledgers, "baseline")
-
-
-def _turnover(ledgers: Sequence[Ledger]) -> float:
-    """Traded value / equity, mean per bar, in the median of the ledgers."""
-    return float(np.median([ledger.turnover[1:].mean() for ledger in ledgers]))
+    result = backtest(strategy, env=task, period=period)
+    return Entry(result.name, (result,), "agent")
 
 
 def agent_entries(runs: Sequence[Run], period: PeriodName) -> list[Entry]:
@@ -139,9 +147,21 @@ def training_curve(run: Run) -> pd.DataFrame:
 
 
 def report_runs(
-    runs: Sequence[Run], path: Path, *, period: PeriodName = "test", title: str | None = None
-) -> tuple[Path, list[Entry]]:
+    runs: Sequence[Run], path: Path, *, period: PeriodName = "test", title: str | None = None,
+    benchmark: str | Path | None = None, strategies: Sequence[str | Strategy] = (),
+    baselines: Sequence[str] | None = None,
+) -> tuple[Path, list[Entry]]:  # fmt: skip
     """Report runs on one market beside the baselines; -> the file and what stands in it.
+
+    Args:
+        runs: of any agents.
+        path: of the HTML file.
+        period: train, validation, test or all.
+        title: of the page.
+        benchmark: to measure against beside buy-and-hold; see `backtest`.
+        strategies: to judge beside the runs: functions of the bars up to now, or
+            "file.py:function"; see `backtest.strategies`.
+        baselines: names of those to show beside buy-and-hold; None: all.
 
     Raises:
         ConfigError: no runs, or runs on different markets.
@@ -157,8 +177,11 @@ def report_runs(
             )
     agents = agent_entries(runs, period)
     task = first.task
-    entries = [*agents, *baseline_entries(task, period)]
-    entries += [random_entry(task, period, agent) for agent in agents]
+    agents += [strategy_entry(each, task, period) for each in strategies]
+    beside = [] if benchmark is None else [benchmark_entry(benchmark, task, period)]
+    chosen = None if baselines is None else list(dict.fromkeys((BENCHMARK, *baselines)))
+    entries = [*agents, *baseline_entries(task, period, chosen), *beside]
+    entries += random_entries(task, period, agents)
     notes = [NOTE.format(**_spans(task))] if period == "test" else []
     notes += _notes(task)
     write_report(
@@ -170,6 +193,7 @@ def report_runs(
         notes=notes,
         period=period,
         in_sample=in_sample_of(agents),
+        warnings=task.warnings,
     )
     return path, entries
 
@@ -203,6 +227,7 @@ def report_backtest(result: Backtest, path: Path) -> Path:
     rules = baseline_names(task.config)
     entry = Entry(result.name, (result,), "baseline" if result.name in rules else "agent")
     others = [name for name in rules if name != result.name]
+    beside = [result.benchmark] if result.benchmark else []
     settings = {"period": period, "env": _env(task.config), "data": _data(task)}
     return write_report(
         path,
@@ -210,13 +235,15 @@ def report_backtest(result: Backtest, path: Path) -> Path:
         entries=[
             entry,
             *baseline_entries(task, period, others),
-            random_entry(task, period, entry),
+            *beside,
+            *random_entries(task, period, [entry]),
         ],
         benchmark=BENCHMARK,
         settings=settings,
         notes=_notes(task),
         period=period,
         in_sample=result.in_sample,
+        warnings=task.warnings,
     )
 
 

@@ -174,7 +174,7 @@ def train(
         ConfigError, DataError, DeviceError: nothing has been written then.
     """
     plan = _planned(env, agent, device, overrides)
-    folder = _new_folder(run, f"{plan.env_name}_{plan.agent_name}_seed{seed}")
+    folder = _new_folder(run) if run else _free_folder(plan.env_name, plan.agent_name, seed)
     # Building draws the initial weights, which depend on the number of threads like the rest.
     with loop.cpu_threads(plan.agent.training.threads):
         learner = make_agent(plan.agent.algorithm, plan.task, plan.generator(seed))
@@ -206,7 +206,7 @@ def train_together(
     """
     plan = _planned(env, agent, device, overrides)
     for folder in runs.values():
-        _new_folder(folder, folder.name)
+        _new_folder(folder)
     training = plan.agent.training
     with loop.cpu_threads(training.threads):
         generators = [plan.generator(seed) for seed in runs]
@@ -279,11 +279,8 @@ def _planned(env: str, agent: str, device: str, overrides: Mapping[str, Any]) ->
     raw_agent, _ = read_preset("agents", agent)
     env_overrides, agent_overrides = split_overrides(overrides, raw_agent)
     config = resolve_env(env, env_overrides)
-    name = preset_name(env)
-    if "data" in env_overrides:
-        # The preset's own name and description speak of other prices.
-        given = config.data.startswith(frames.PREFIX)
-        name = "frame" if given else preset_name(config.data)
+    name = _env_name(env, config, env_overrides)
+    if "data" in env_overrides:  # of which the preset's description does not speak
         config = config.model_copy(update={"description": ""})
     # The run must find its prices again from any directory.
     found: dict[str, Any] = {"data": lasting_name(config.data)}
@@ -329,14 +326,37 @@ def _unwatched(steps: int, figures: Mapping[str, float]) -> None:
     return None
 
 
-def _new_folder(run: str | Path | None, name: str) -> Path:
-    if run is not None:
-        path = Path(run)
-        if path.exists() and (not path.is_dir() or any(path.iterdir())):
-            raise ConfigError(f"{path} exists already; name another folder for the run")
-        return path
-    base = Path("runs") / name
+def new_run_folder(env: str, agent: str, seed: int, overrides: Mapping[str, Any]) -> Path:
+    """Where `train` puts a run that is given no folder: `runs/<env>_<agent>_seed<seed>`, numbered.
+
+    Raises:
+        ConfigError: as `train`, of the presets.
+    """
+    raw_agent, _ = read_preset("agents", agent)
+    of_env, _ = split_overrides(overrides, raw_agent)
+    config = resolve_env(env, of_env)
+    return _free_folder(_env_name(env, config, of_env), preset_name(agent), seed)
+
+
+def _env_name(
+    env: str, config: TradingConfig | PortfolioConfig, overrides: Mapping[str, Any]
+) -> str:
+    """The preset's own name, unless that speaks of other prices."""
+    if "data" not in overrides:
+        return preset_name(env)
+    return "frame" if config.data.startswith(frames.PREFIX) else preset_name(config.data)
+
+
+def _new_folder(run: str | Path) -> Path:
+    path = Path(run)
+    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        raise ConfigError(f"{path} exists already; name another folder for the run")
+    return path
+
+
+def _free_folder(env: str, agent: str, seed: int) -> Path:
+    base = Path("runs") / f"{env}_{agent}_seed{seed}"
     path, number = base, 2
     while path.exists():
-        path, number = base.with_name(f"{name}-{number}"), number + 1
+        path, number = base.with_name(f"{base.name}-{number}"), number + 1
     return path

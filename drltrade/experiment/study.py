@@ -4,8 +4,11 @@ import multiprocessing
 import os
 import queue
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+import signal
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -128,15 +131,45 @@ def side_by_side(
     workers = min(workers or len(os.sched_getaffinity(0)), len(jobs))
     # Spawned, not forked: torch's and numba's threads do not survive a fork.
     context = multiprocessing.get_context("spawn")
-    with context.Manager() as manager, ProcessPoolExecutor(workers, context) as pool:
+    pool = ProcessPoolExecutor(workers, context, initializer=_interrupts_end_it)
+    # The manager ends first: a job that an interrupt found still starting then fails by its queue.
+    with pool, context.Manager() as manager:
         messages = manager.Queue()
-        futures = [pool.submit(work, job, messages) for job in jobs]
+        with _no_interrupts():
+            futures = [pool.submit(_interruptible, work, job, messages) for job in jobs]
         try:
             _relay(messages, futures, hear)
             return [future.result() for future in futures]
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
+
+
+def _interruptible(work: Callable[[Job, Any], Done], job: Job, messages: Any) -> Done:
+    """Do a job in a worker; Ctrl-C interrupts it as anywhere, so that it keeps what it has."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        return work(job, messages)
+    finally:
+        _interrupts_end_it()
+
+
+def _interrupts_end_it() -> None:
+    """Let Ctrl-C end a worker that has no job, without a word."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+@contextmanager
+def _no_interrupts() -> Iterator[None]:
+    """Start processes that ignore Ctrl-C until they are ready for it: see `_interrupts_end_it`."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # signals are the main thread's
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _relay(messages: Any, futures: Sequence[Future[Any]], hear: Callable[[Any], object]) -> None:

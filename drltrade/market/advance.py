@@ -22,7 +22,7 @@ from drltrade.market.kernels import (
     scratch_reader,
     terms_reader,
 )
-from drltrade.market.loops import make_scratch
+from drltrade.market.scratch import make_scratch
 from drltrade.market.standing import BY_ASSET, make_standing
 from drltrade.market.state import Account, Bar
 from drltrade.market.terms import Plan

@@ -12,8 +12,9 @@ from types import SimpleNamespace
 from typing import Any
 
 from drltrade.market.account import Rule, make_rule
-from drltrade.market.loops import LoopRule, Scratch, make_loop_rule
+from drltrade.market.loops import make_loop_rule
 from drltrade.market.namespaces import Scalar
+from drltrade.market.scratch import LoopRule, Scratch
 from drltrade.market.state import COST_PARTS, Bar
 from drltrade.market.terms import Plan, Terms
 

@@ -7,47 +7,16 @@ specialisations call.
 
 import math
 from collections.abc import Callable
-from typing import Any, NamedTuple
-
-import numpy as np
+from typing import Any
 
 from drltrade.market.fills import make_fills
 from drltrade.market.holding import make_holding
 from drltrade.market.intrabar import make_intrabar
 from drltrade.market.namespaces import Namespace
 from drltrade.market.orders import SETTLED, UNSETTLED, Charges, make_orders
+from drltrade.market.scratch import LoopRule, Scratch, Sums, make_asset
 from drltrade.market.state import Account, Bar, Step
 from drltrade.market.terms import Plan, Terms
-
-LoopRule = Callable[[Account, Any, Any, Bar, Any, Terms, "Scratch"], Step]
-
-
-class Scratch(NamedTuple):
-    """Room for one account's intermediate figures, [N] each."""
-
-    traded: Any
-    price: Any
-    """At which orders filled, or what was marked where none could."""
-    kept: Any
-    """0 where costs would turn an order round, else 1."""
-    end: Any
-    exit_units: Any
-    exit_price: Any
-    taker: Any
-
-
-def make_scratch(assets: int) -> Scratch:
-    """Room for one account of `assets` assets."""
-    return Scratch(*(np.zeros(assets) for _ in Scratch._fields))
-
-
-class Sums(NamedTuple):
-    """What the orders of a bar, or its exits, come to."""
-
-    net: Any
-    """Cash that they took (gave, where negative), charges in."""
-    turnover: Any
-    charges: Charges
 
 
 def make_loop_rule(  # noqa: C901 (the branches are the plan's, settled once)
@@ -60,9 +29,8 @@ def make_loop_rule(  # noqa: C901 (the branches are the plan's, settled once)
     `scratch` in the step.
 
     Loops that sum up and store little are those that a compiler turns into vector instructions, so
-    what can be had from the inputs is worked out again.
-
-    `xp` is the namespace of plain numbers, as numba compiles it; `jit` the compiler.
+    what can be had from the inputs is worked out again. `xp` is the namespace of plain numbers, as
+    numba compiles it; `jit` the compiler.
     """
     absolute = xp.abs
     orders, fill = make_orders(xp, plan, jit), make_fills(xp, plan, jit)
@@ -73,21 +41,11 @@ def make_loop_rule(  # noqa: C901 (the branches are the plan's, settled once)
     ask, claim, sized, filled = fill.ask, fill.claim, fill.sized, fill.filled
     route, closing, margin_call = within_bar.route, within_bar.closing, within_bar.margin_call
     of_asset, of_cash = make_holding(xp, jit)
+    asset = make_asset(jit)
     fees, margin, holding = plan.order_fees, plan.margin, plan.holding
     reads_range, delistings = plan.reads_range, plan.delistings
     entries, remembers, carried = plan.entries, plan.impact != "none", plan.volume_limit == "carry"
     at_open, at_close = plan.fill == "next_open", plan.fill == "next_close"
-
-    @jit
-    def asset(terms: Terms, i: Any) -> Terms:
-        """The terms of one asset."""
-        return Terms(
-            terms.commission[i], terms.maker[i], terms.minimum[i], terms.fixed[i], terms.spread[i],
-            terms.slippage[i], terms.impact[i], terms.memory[i], terms.volume_limit[i],
-            terms.borrow[i], terms.funding[i], terms.liquidation[i], terms.stop_loss[i],
-            terms.take_profit[i], terms.lowest[i], terms.highest[i], terms.financing,
-            terms.interest, terms.gross_limit, terms.maintenance,
-        )  # fmt: skip
 
     @jit
     def asked_of(account: Account, orders: Any, quote: Any, volume: Any, i: Any, terms: Any) -> Any:

@@ -18,7 +18,7 @@ from drltrade.market.kernels import (
     scratch_reader,
     terms_reader,
 )
-from drltrade.market.loops import Scratch
+from drltrade.market.scratch import Scratch
 from drltrade.market.state import COST_PARTS, Account, Bar
 from drltrade.market.terms import Plan
 

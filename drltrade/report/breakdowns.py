@@ -13,27 +13,34 @@ from drltrade.report.style import FAINT, INK, MONTHS, PART_COLOURS, label, laid_
 from drltrade.report.summary import Entry, cost_paid, cost_parts
 
 
-def cost_figure(entries: Sequence[Entry], colours: Mapping[str, str]) -> go.Figure:
+def cost_figure(entries: Sequence[Entry], colours: Mapping[str, str]) -> go.Figure | None:
     """Costs by part as a share of initial equity, and turnover a year; representative seeds.
 
-    What was received (interest, or funding of a short position) lies left of zero.
+    What was received (interest, or funding of a short position) lies left of zero. A panel in which
+    there would be nothing is left out; None: both are.
     """
     shown = [(entry, entry.ledgers[entry.representative]) for entry in entries]
-    names = [label(entry.name) for entry in entries]
     shares = {
         part: [cost_paid(ledger).get(part, 0.0) / ledger.equity[0] for _, ledger in shown]
         for part in cost_parts(entries)
     }
+    traded = [annual_turnover(each.turnover[1:], each.periods_per_year) for _, each in shown]
     received = any(share < 0.0 for each in shares.values() for share in each)
     title = "Costs paid, % of initial equity"
+    panels = {"costs": f"{title} (below 0: received)" if received else title} if shares else {}
+    if any(turnover > 0 for turnover in traded):
+        panels["turnover"] = "Turnover per year"
+    if not panels:
+        return None
     figure = make_subplots(
         rows=1,
-        cols=2,
+        cols=len(panels),
         shared_yaxes=True,
-        column_widths=[0.6, 0.4],
+        column_widths=[0.6, 0.4] if len(panels) > 1 else None,
         horizontal_spacing=0.04,
-        subplot_titles=(f"{title} (below 0: received)" if received else title, "Turnover per year"),
+        subplot_titles=list(panels.values()),
     )
+    names = [label(entry.name) for entry in entries]
     for part, each in shares.items():
         figure.add_bar(
             x=each,
@@ -45,16 +52,17 @@ def cost_figure(entries: Sequence[Entry], colours: Mapping[str, str]) -> go.Figu
             row=1,
             col=1,
         )
-    figure.add_bar(
-        x=[annual_turnover(ledger.turnover[1:], ledger.periods_per_year) for _, ledger in shown],
-        y=names,
-        orientation="h",
-        showlegend=False,
-        marker={"color": [colours[entry.name] for entry in entries]},
-        hovertemplate="%{x:.1f} times equity a year<extra>%{y}</extra>",
-        row=1,
-        col=2,
-    )
+    if "turnover" in panels:
+        figure.add_bar(
+            x=traded,
+            y=names,
+            orientation="h",
+            showlegend=False,
+            marker={"color": [colours[entry.name] for entry in entries]},
+            hovertemplate="%{x:.1f} times equity a year<extra>%{y}</extra>",
+            row=1,
+            col=len(panels),
+        )
     bars = 24 + 32 * len(entries)
     laid_out(figure, bars + 110)
     figure.update_layout(
@@ -65,9 +73,10 @@ def cost_figure(entries: Sequence[Entry], colours: Mapping[str, str]) -> go.Figu
         legend={"y": -34 / bars, "yanchor": "top"},  # 34 pixels below, past the tick labels
     )
     figure.update_annotations(font={"size": 13, "color": INK})
-    figure.update_xaxes(tickformat="~%", rangemode="tozero", zeroline=received, row=1, col=1)
-    figure.update_xaxes(zerolinecolor=FAINT, row=1, col=1)
-    figure.update_xaxes(tickformat="~g", ticksuffix="×", rangemode="tozero", row=1, col=2)  # noqa: RUF001
+    figure.update_xaxes(rangemode="tozero", zeroline=received, zerolinecolor=FAINT)
+    for col, name in enumerate(panels, start=1):
+        ticks = {"tickformat": "~%"} if name == "costs" else {"tickformat": "~g", "ticksuffix": "×"}  # noqa: RUF001
+        figure.update_xaxes(**ticks, row=1, col=col)
     figure.update_yaxes(autorange="reversed", showgrid=False, ticksuffix="  ")
     return figure
 

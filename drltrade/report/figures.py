@@ -1,5 +1,6 @@
 """Figures over time: equity, drawdown, positions over the price."""
 
+import warnings
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -18,6 +19,7 @@ from drltrade.report.style import (
     LONG_COLOUR,
     SHORT_COLOUR,
     axis_times,
+    distinct,
     drawn_rows,
     faded,
     label,
@@ -26,8 +28,8 @@ from drltrade.report.style import (
 )
 from drltrade.report.summary import Entry
 
-MOST_MARKERS = 300
-"""With more round trips than this, entries and exits are left to the position panel."""
+MOST_MARKERS = 120
+"""Of more round trips than this every k-th is marked: the position panel shows them all."""
 
 LOWEST_EQUITY = 0.01
 """Where the log scale of equity ends, so that a ruined account does not flatten all others."""
@@ -36,7 +38,10 @@ LOWEST_EQUITY = 0.01
 def equity_figure(
     entries: Sequence[Entry], benchmark: str, colours: Mapping[str, str]
 ) -> go.Figure:
-    """Growth of 1 on a log scale: median and band over seeds, baselines as thin lines."""
+    """Growth of 1 on a log scale: median and band over seeds, baselines as thin lines.
+
+    Random strategies are hidden until their name in the legend is clicked.
+    """
     figure = go.Figure()
     times, rows = _axis(entries)
     lowest, highest = 1.0, 1.0
@@ -44,22 +49,20 @@ def equity_figure(
         growth = np.array([ledger.equity[rows] / ledger.equity[0] for ledger in entry.ledgers])
         growth[growth <= 0] = np.nan  # nothing left: a log scale has no place for it
         colour, agent = colours[entry.name], entry.kind == "agent"
+        shown: bool | str = "legendonly" if entry.kind == "random" else True
         if len(growth) > 1:
             edges = (0, 100) if agent else (5, 95)
-            low, high = np.nanpercentile(growth, edges, axis=0)
-            _band(
-                figure, times, low, high, label(entry.name), faded(colour, 0.14 if agent else 0.1)
-            )
+            low, high = _percentiles(growth, edges)
+            _band(figure, times, low, high, label(entry.name), faded(colour, 0.14), shown)
         width = 2.4 if agent else 1.8 if entry.name == benchmark else 1.2
-        dash = "dot" if not agent and len(growth) > 1 else "solid"
-        middle = np.nanmedian(growth, axis=0)
         figure.add_scatter(
             x=times,
-            y=middle,
+            y=_percentiles(growth, (50,))[0],
             name=_series_name(entry),
             legendrank=rank,
             legendgroup=label(entry.name),
-            line={"color": colour, "width": width, "dash": dash},
+            visible=shown,
+            line={"color": colour, "width": width, "dash": "solid" if shown is True else "dot"},
             hovertemplate="%{y:.3f}",
         )
         for number, line in enumerate(growth if agent and len(growth) > 1 else ()):
@@ -74,6 +77,8 @@ def equity_figure(
                 line={"color": faded(colour, 0.55), "width": 1},
                 hovertemplate=f"%{{y:.3f}} ({entry.seed_name(number)})",
             )
+        if shown is not True:
+            continue
         lowest = min(lowest, float(np.nanmin(growth)))
         highest = max(highest, float(np.nanmax(growth)))
     laid_out(figure, 480)
@@ -96,7 +101,7 @@ def drawdown_figure(
     """Equity below its highest point so far, of the representative seed of each entry."""
     figure = go.Figure()
     times, rows = _axis(entries)
-    for rank, entry in _agents_on_top(entries):
+    for rank, entry in _agents_on_top([each for each in entries if each.kind != "random"]):
         agent, colour = entry.kind == "agent", colours[entry.name]
         width = 1.8 if agent else 1.4 if entry.name == benchmark else 1.0
         shown = agent or entry.name == benchmark
@@ -155,8 +160,9 @@ def _weights_figure(ledger: Ledger) -> go.Figure:
     rows = drawn_rows(len(ledger.times))
     times = axis_times(ledger.times[rows])
     weights = np.where(ledger.units[rows] != 0, ledger.weights[rows], 0.0)
+    palette = distinct(ASSET_COLOURS, len(ledger.symbols))
     for i, symbol in enumerate(ledger.symbols):
-        colour = ASSET_COLOURS[i % len(ASSET_COLOURS)]
+        colour = palette[i]
         common = {"x": times, "name": label(symbol), "legendgroup": label(symbol)}
         figure.add_scatter(
             **common,
@@ -218,8 +224,7 @@ def _price_and_trades(
         col=1,
     )
     trips = trades(ledger)
-    if len(trips) > MOST_MARKERS:
-        return
+    trips = trips.iloc[:: marked_every(len(trips))]
     closed = trips[~trips["open"]]
     for name, side, symbol, colour in (
         ("Opens long", "long", "triangle-up", LONG_COLOUR),
@@ -233,6 +238,11 @@ def _price_and_trades(
     ):
         mine = closed[closed["exit"] == way]
         _markers(figure, mine["exit_time"], mine["exit_price"], name, symbol, colour)
+
+
+def marked_every(trips: int) -> int:
+    """k where every k-th round trip is marked."""
+    return max(-(-trips // MOST_MARKERS), 1)
 
 
 def _markers(
@@ -252,13 +262,23 @@ def _markers(
 
 
 def _band(
-    figure: go.Figure, times: list[str], low: Floats, high: Floats, group: str, colour: str
-) -> None:
+    figure: go.Figure, times: list[str], low: Floats, high: Floats, group: str, colour: str,
+    visible: bool | str,
+) -> None:  # fmt: skip
     edge = {"x": times, "legendgroup": group, "showlegend": False, "hoverinfo": "skip"}
+    edge["visible"] = visible
     figure.add_scatter(**edge, y=high, line={"width": 0}, mode="lines")
     figure.add_scatter(
         **edge, y=low, line={"width": 0}, mode="lines", fill="tonexty", fillcolor=colour
     )
+
+
+def _percentiles(growth: Floats, each: tuple[int, ...]) -> Floats:
+    """[len(each), T] percentiles over the paths [P, T]; NaN where no path has anything left."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        found: Floats = np.nanpercentile(growth, each, axis=0)
+    return found
 
 
 def _agents_on_top(entries: Sequence[Entry]) -> list[tuple[int, Entry]]:
@@ -278,4 +298,4 @@ def _series_name(entry: Entry) -> str:
         return name
     if entry.kind == "agent":
         return f"{name} (median of {count})"
-    return f"{name} ({count} runs, 5-95%)"
+    return f"{name} (5-95% of {count})"

@@ -11,10 +11,22 @@ from typing import Any
 
 from drltrade import atomic
 from drltrade.backtest.ledger import Ledger
+from drltrade.backtest.trades import trades
+from drltrade.evaluation.metrics import FEWEST_SESSIONS, sessions_of
 from drltrade.report import breakdowns, figures, tables, training_curves
 from drltrade.report.page import page, plot, section
+from drltrade.report.rolling import rolling_figure, rolling_window
 from drltrade.report.style import MOST_POINTS, colours
-from drltrade.report.summary import Entry, check_entries, counted, summary_table, verdicts
+from drltrade.report.summary import (
+    KINDS,
+    Entry,
+    check_entries,
+    counted,
+    given_benchmarks,
+    relative_rows,
+    summary_table,
+    verdicts,
+)
 
 FILL_RULES = {
     "next_open": "An order decided at the close of a bar fills at the open of the next bar.",
@@ -24,6 +36,9 @@ FILL_RULES = {
         "nobody can both know a close and trade at it. Use it only to reproduce published results."
     ),
 }
+
+MOST_WARNINGS = 5
+"""Of the data, that stand open at the head of the page."""
 
 OPTIMISTIC = '<span class="badge bad">OPTIMISTIC</span>'
 
@@ -38,6 +53,7 @@ def write_report(
     notes: Sequence[str] = (),
     period: str = "test",
     in_sample: str = "",
+    warnings: Sequence[str] = (),
 ) -> Path:
     """Write the report of one period to `path`, atomically, and return the path.
 
@@ -50,6 +66,7 @@ def write_report(
         notes: sentences to show below the verdict.
         period: what the period is called: test, validation, train or all.
         in_sample: what the agents have seen of it, if anything; then the page warns.
+        warnings: what is to be said of the data, a line each.
 
     Raises:
         ConfigError: the benchmark is missing, a name stands twice or the periods differ.
@@ -57,13 +74,15 @@ def write_report(
     path = Path(path)
     reference = check_entries(entries, benchmark)
     # Agents first, then the benchmark, then the other baselines: here, and in every figure.
-    ordered = sorted(entries, key=lambda e: (e.kind != "agent", e.name != benchmark))
+    ordered = sorted(entries, key=lambda e: (KINDS.index(e.kind), e.name != benchmark))
     rows, palette = summary_table(ordered, benchmark), colours(ordered, benchmark)
+    references = [benchmark, *given_benchmarks(entries)]
     parts = [
-        _header(title, ordered, reference, period, in_sample),
+        _header(title, ordered, reference, period, in_sample, warnings),
         _verdict(ordered, rows, benchmark, notes),
-        _results(rows, benchmark, palette),
-        *_figures(ordered, benchmark, palette, unseen=not in_sample),
+        _results(rows, benchmark, palette, reference.ledgers[0]),
+        _relative(ordered, references, palette),
+        *_figures(ordered, references, palette, unseen=not in_sample),
         _trades(ordered),
         section("settings", "Settings", tables.settings_table(settings)),
         _fill_rule(ordered),
@@ -74,8 +93,9 @@ def write_report(
 
 
 def _header(
-    title: str, entries: Sequence[Entry], reference: Entry, period: str, in_sample: str
-) -> str:
+    title: str, entries: Sequence[Entry], reference: Entry, period: str, in_sample: str,
+    warnings: Sequence[str],
+) -> str:  # fmt: skip
     ledger = reference.ledgers[0]
     first, last = tables.moment(ledger.times[0]), tables.moment(ledger.times[-1])
     agents = [entry for entry in entries if entry.kind == "agent"]
@@ -107,7 +127,21 @@ def _header(
     links = "".join(f"<li>{fact}</li>" for fact in facts)
     return (
         f'<header><h1>{html.escape(title)}</h1><ul class="facts">{links}</ul>'
-        f"{''.join(badges)}</header>"
+        f"{''.join(badges)}{_warnings(warnings)}</header>"
+    )
+
+
+def _warnings(lines: Sequence[str]) -> str:
+    """What is to be said of the data; of many lines the first stand open."""
+    if not lines:
+        return ""
+    items = [f"<li>{html.escape(line)}</li>" for line in lines]
+    rest = "".join(items[MOST_WARNINGS:])
+    count = f"{len(items) - MOST_WARNINGS:,} more"
+    more = f"<details><summary>{count}</summary><ul>{rest}</ul></details>" if rest else ""
+    return (
+        f'<div class="warning data"><b>{counted(len(lines), "warning")} of the data</b>'
+        f"<ul>{''.join(items[:MOST_WARNINGS])}</ul>{more}</div>"
     )
 
 
@@ -140,20 +174,35 @@ def _results(
     rows: Sequence[Mapping[str, Any]],
     benchmark: str,
     palette: Mapping[str, str],
+    ledger: Ledger,
 ) -> str:
     text = (
         "After all costs. With several seeds: the median, and beneath it [lowest, highest]; never "
         'a best run. A dash is a number that is not defined; "2 of 3" counts the seeds where it '
         "is."
     )
-    return section("results", "Results", tables.results_table(rows, benchmark, palette), text)
+    short = sessions_of(ledger.times) < FEWEST_SESSIONS
+    table = tables.results_table(rows, benchmark, palette, short)
+    return section("results", "Results", table, text)
+
+
+def _relative(
+    entries: Sequence[Entry], references: Sequence[str], palette: Mapping[str, str]
+) -> str:
+    """Alpha and beta; nothing where there is nothing beside the benchmark."""
+    if len(entries) < 2:
+        return ""
+    table = tables.relative_table(relative_rows(entries, references), references, palette)
+    text = "Of simple returns per bar, close to close; of several seeds the median of each."
+    return section("relative", "Beside the benchmark", table, text)
 
 
 def _figures(
-    entries: Sequence[Entry], benchmark: str, palette: Mapping[str, str], unseen: bool
+    entries: Sequence[Entry], references: Sequence[str], palette: Mapping[str, str], unseen: bool
 ) -> list[str]:
+    benchmark = references[0]
     agents = [entry for entry in entries if entry.kind == "agent"]
-    judged = [*agents, *(entry for entry in entries if entry.name == benchmark)]
+    judged = [*agents, *(entry for entry in entries if entry.name in references)]
     ledger = entries[0].ledgers[0]
     chosen = "; ".join(_which(entry) for entry in agents if len(entry.ledgers) > 1)
     seed = f" Drawn for the seed with the median final equity: {chosen}." if chosen else ""
@@ -163,15 +212,19 @@ def _figures(
     below = lowest < figures.LOWEST_EQUITY
     cut = f" The scale ends at {figures.LOWEST_EQUITY:g}." if below else ""
     sparse = " Lines show evenly spaced bars, not every one." if thinned else ""
+    random = any(entry.kind == "random" for entry in entries)
+    on_demand = (
+        " Random strategies that hold and trade as much as an agent, at random times, are hidden "
+        "until their name is clicked: median, and the band that holds 90% of them."
+    )
     sections = [
         section(
             "equity",
             "Equity",
             plot("equity", figures.equity_figure(entries, benchmark, palette)),
             "Log scale, starting at 1. Agents: median over the seeds at each bar, and the band "
-            "from the lowest to the highest seed. A baseline with many runs: median and the band "
-            "that holds 90% of them. Click a name to hide or show it; drag to zoom, double-click "
-            f"to zoom out.{cut}{sparse}",
+            "from the lowest to the highest seed. Click a name to hide or show it; drag to zoom, "
+            f"double-click to zoom out.{on_demand if random else ''}{cut}{sparse}",
         ),
         section(
             "drawdown",
@@ -180,6 +233,17 @@ def _figures(
             f"Equity below its highest close so far.{seed}{sparse}",
         ),
     ]
+    window = rolling_window(ledger)
+    if window:
+        sections.append(
+            section(
+                "rolling",
+                "Rolling Sharpe ratio",
+                plot("rolling", rolling_figure(judged, benchmark, palette, window)),
+                f"Of the {window:,} bars up to each, {window / ledger.periods_per_year:.2g} years; "
+                f"a year, risk-free rate 0.{seed}{sparse}",
+            )
+        )
     held = (
         "Position: value held as a share of equity; blue is long, orange is short."
         if len(ledger.symbols) == 1
@@ -187,21 +251,23 @@ def _figures(
         "exposure is their sum without signs, net exposure with them."
     )
     for i, agent in enumerate(agents):
+        own = agent.ledgers[agent.representative]
         sections.append(
             section(
                 f"position-{i}",
                 f"Positions of {agent.name}",
-                plot(f"position-{i}", figures.position_figure(agent.ledgers[agent.representative])),
+                plot(f"position-{i}", figures.position_figure(own)),
                 f"{_which(agent)}{', the one with the median final equity' if chosen else ''}. "
-                f"{held}{sparse}",
+                f"{held}{_marked(own)}{sparse}",
             )
         )
+    named = [entry for entry in entries if entry.kind != "random"]
+    costs = breakdowns.cost_figure(named, palette)
     sections += [
         section(
             "costs",
             "Costs and turnover",
-            plot("costs", breakdowns.cost_figure(entries, palette))
-            + tables.costs_table(entries, palette),
+            ("" if costs is None else plot("costs", costs)) + tables.costs_table(named, palette),
             "What trading took, by part; the table in money. Interest and funding are negative "
             "where they were received." + seed,
         ),
@@ -233,10 +299,20 @@ def _figures(
     return sections
 
 
+def _marked(ledger: Ledger) -> str:
+    """Which round trips stand on the price, where not all do."""
+    every = figures.marked_every(len(trades(ledger)))
+    if every == 1 or len(ledger.symbols) > 1:
+        return ""
+    return f" Marks show one round trip in {every}."
+
+
 def _trades(entries: Sequence[Entry]) -> str:
     blocks = []
-    for i, entry in enumerate(entry for entry in entries if entry.kind == "agent"):
-        table = tables.trades_table(entry.ledgers[entry.representative])
+    agents = [entry for entry in entries if entry.kind == "agent"]
+    for i, entry in enumerate(agents):
+        most = tables.MOST_TRADES // len(agents)
+        table = tables.trades_table(entry.ledgers[entry.representative], most)
         blocks.append(
             f"<details{'' if i else ' open'}><summary>{html.escape(_which(entry))}</summary>"
             f"{table}</details>"

@@ -2,6 +2,7 @@
 
 import html
 from collections.abc import Sequence
+from colorsys import hls_to_rgb
 
 import numpy as np
 import pandas as pd
@@ -15,7 +16,7 @@ from drltrade.report.summary import Entry
 AGENT_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
 BENCHMARK_COLOUR = "#1F2937"
 BASELINE_COLOURS = ("#B08D00", "#7A6FAC", "#5F9EA0", "#A65E6E", "#8C8C8C", "#A9B388")
-RANDOM_COLOUR = "#9AA3AF"
+GIVEN_COLOURS, RANDOM_COLOURS = ("#8B1E3F",), ("#9AA3AF",)
 LONG_COLOUR, SHORT_COLOUR, EXIT_COLOUR = "#0072B2", "#D55E00", "#B3261E"
 PART_COLOURS = {
     "commission": "#3B528B",
@@ -46,20 +47,55 @@ MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", 
 
 
 def colours(entries: Sequence[Entry], benchmark: str) -> dict[str, str]:
-    """Entry name -> its colour, the same in every figure."""
-    chosen, agents, baselines = {}, 0, 0
-    for entry in entries:
-        if entry.name == benchmark:
-            chosen[entry.name] = BENCHMARK_COLOUR
-        elif entry.kind == "agent":
-            chosen[entry.name] = AGENT_COLOURS[agents % len(AGENT_COLOURS)]
-            agents += 1
-        elif len(entry.ledgers) > 1:
-            chosen[entry.name] = RANDOM_COLOUR
-        else:
-            chosen[entry.name] = BASELINE_COLOURS[baselines % len(BASELINE_COLOURS)]
-            baselines += 1
+    """Entry name -> its colour, the same in every figure; no two entries share one."""
+    chosen, used = {benchmark: BENCHMARK_COLOUR}, [BENCHMARK_COLOUR]
+    for kind, palette in (
+        ("agent", AGENT_COLOURS), ("baseline", BASELINE_COLOURS), ("benchmark", GIVEN_COLOURS),
+        ("random", RANDOM_COLOURS),
+    ):  # fmt: skip
+        names = [e.name for e in entries if e.kind == kind and e.name != benchmark]
+        mine = distinct(palette, len(names), used)
+        chosen |= dict(zip(names, mine, strict=True))
+        used += mine
     return chosen
+
+
+def distinct(palette: Sequence[str], count: int, used: Sequence[str] = ()) -> list[str]:
+    """`count` colours, those of the palette first, that differ from each other and from `used`.
+
+    Each further one is that of a wheel of hues, at three lightnesses, that is farthest from all
+    before it, by the eye (CompuPhase's weighted distance in RGB).
+    """
+    chosen = list(palette[:count])
+    hues = max(36, count)
+    wheel = [
+        "#" + "".join(f"{round(255 * part):02X}" for part in hls_to_rgb(i / hues, light, 0.6))
+        for light in (0.4, 0.6, 0.25)
+        for i in range(hues)
+    ]
+    pool = np.array([_channels(each) for each in wheel])
+    nearest = np.full(len(wheel), np.inf)
+    for colour in (*used, *chosen):
+        nearest = np.minimum(nearest, _distance(pool, colour))
+    while len(chosen) < count:
+        chosen.append(wheel[int(np.argmax(nearest))])
+        nearest = np.minimum(nearest, _distance(pool, chosen[-1]))
+    return chosen
+
+
+def _channels(colour: str) -> tuple[int, ...]:
+    """Red, green and blue of `#RRGGBB`, 0 to 255."""
+    return tuple(int(colour[i : i + 2], 16) for i in (1, 3, 5))
+
+
+def _distance(pool: NDArray[np.int64], colour: str) -> NDArray[np.float64]:
+    """How different each colour of the pool [K, 3] is from a colour."""
+    own = np.array(_channels(colour))
+    red = (pool[:, 0] + own[0]) / 2.0
+    squares: NDArray[np.float64] = (pool - own).astype(np.float64) ** 2
+    weights = np.stack([2 + red / 256, np.full_like(red, 4.0), 2 + (255 - red) / 256], axis=1)
+    total: NDArray[np.float64] = (weights * squares).sum(axis=1)
+    return np.sqrt(total)
 
 
 def label(name: str) -> str:
@@ -69,7 +105,7 @@ def label(name: str) -> str:
 
 def faded(colour: str, opacity: float) -> str:
     """A `#RRGGBB` colour with an opacity, as CSS `rgba()`."""
-    red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
+    red, green, blue = _channels(colour)
     return f"rgba({red},{green},{blue},{opacity:g})"
 
 

@@ -1,5 +1,6 @@
 """The results in words and rows: what the command prints and the page shows."""
 
+import math
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,23 +12,36 @@ import pandas as pd
 from drltrade.backtest.ledger import Ledger
 from drltrade.errors import ConfigError
 from drltrade.evaluation.metrics import metrics, total_return
+from drltrade.evaluation.relative import RELATIVE, relative_metrics
 
 LEAST_PART = 1e-6
 """Costs by part are shown from this fraction of initial equity."""
 
+KINDS = ("agent", "baseline", "benchmark", "random")
+"""Of entries, in the order in which they are shown."""
+
+BEATS_RANDOM = (
+    "Share of the random strategies of the same exposure and turnover that had a lower total "
+    "return (equal ones count half). They make the agent's own decisions, moved round the period "
+    "by a random number of bars; near 50%, its timing earned nothing."
+)
+
 
 @dataclass(frozen=True)
 class Entry:
-    """One line of the report: an agent with several seeds, or a baseline."""
+    """One line of the report: an agent with several seeds, a baseline, or random strategies."""
 
     name: str
     ledgers: tuple[Ledger, ...]
-    """One per seed. A baseline has one, a random baseline many."""
-    kind: Literal["agent", "baseline"]
+    """One per seed. A baseline has one, random strategies are many."""
+    kind: Literal["agent", "baseline", "benchmark", "random"]
+    """A benchmark is what the user gives to be measured against, beside buy-and-hold."""
     curves: tuple[pd.DataFrame, ...] = ()
     """Training curve per seed; columns steps and any of train_reward, validation_return, loss."""
     seeds: tuple[int, ...] = ()
     """The number of each seed; without them seeds are counted from 1."""
+    of: str = ""
+    """Of random strategies: the name of the entry that they hold and trade as much as."""
 
     def seed_name(self, index: int) -> str:
         """What to call the seed of a ledger: "seed 7"; "seed 2 of 3" without numbers."""
@@ -76,20 +90,23 @@ def check_entries(entries: Sequence[Entry], benchmark: str) -> Entry:
 
 
 def summary_table(entries: Sequence[Entry], benchmark: str) -> list[dict[str, Any]]:
-    """One row per entry, agents first: name, kind, seeds, bankrupt, beats_benchmark and metrics.
+    """One row per entry, agents first: name, kind, seeds, bankrupt, beats_* and metrics.
 
     Each metric stands as its median over the seeds, with `<metric>_low` and `<metric>_high`
     beside it. They are taken over the `<metric>_defined` seeds for which the metric is defined,
     and NaN when there is none; for one seed all three are equal. `beats_benchmark` compares
-    median total returns and is None for baselines.
+    median total returns and is None for baselines; `beats_random` is as `BEATS_RANDOM` says, NaN
+    where there are no random strategies beside the entry.
     """
     bar = median_return(check_entries(entries, benchmark))
     rows = []
-    for entry in sorted(entries, key=lambda entry: entry.kind != "agent"):
+    random = {entry.of: entry for entry in entries if entry.kind == "random"}
+    for entry in sorted(entries, key=lambda entry: KINDS.index(entry.kind)):
         row: dict[str, Any] = {"name": entry.name, "kind": entry.kind}
         row |= {"seeds": len(entry.ledgers), "bankrupt": entry.bankrupt}
         agent = entry.kind == "agent"
         row["beats_benchmark"] = median_return(entry) > bar if agent else None
+        row["beats_random"] = _beats(entry, random.get(entry.name))
         found = [metrics(ledger) for ledger in entry.ledgers]
         for name in found[0]:
             values = np.array([each[name] for each in found])
@@ -101,6 +118,42 @@ def summary_table(entries: Sequence[Entry], benchmark: str) -> list[dict[str, An
             row[f"{name}_defined"] = int(np.isfinite(values).sum())
         rows.append(row)
     return rows
+
+
+def given_benchmarks(entries: Sequence[Entry]) -> list[str]:
+    """Names of the benchmarks that the user gave."""
+    return [entry.name for entry in entries if entry.kind == "benchmark"]
+
+
+def relative_rows(entries: Sequence[Entry], benchmarks: Sequence[str]) -> list[dict[str, Any]]:
+    """One row per agent and baseline: its name, and per benchmark the medians of `RELATIVE`.
+
+    Each row holds benchmark -> metric -> median over the seeds; a benchmark's own is left out.
+    """
+    named = {entry.name: entry for entry in entries}
+    rows = []
+    for entry in (each for each in entries if each.kind != "random"):
+        row: dict[str, Any] = {"name": entry.name}
+        for name in benchmarks:
+            other = named[name].ledgers[0]
+            found = [relative_metrics(ledger, other) for ledger in entry.ledgers]
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", RuntimeWarning)  # no seed defines it: NaN
+                medians = {key: float(np.nanmedian([each[key] for each in found]))
+                           for key in RELATIVE}  # fmt: skip
+            row |= {name: medians} if entry.name != name else {}
+        rows.append(row)
+    return rows
+
+
+def _beats(entry: Entry, random: Entry | None) -> float:
+    """See `BEATS_RANDOM`."""
+    if random is None:
+        return math.nan
+    own = median_return(entry)
+    others = np.array([total_return(ledger.equity) for ledger in random.ledgers])
+    equal = np.isclose(others, own, rtol=0.0, atol=1e-9)
+    return float(np.mean(np.where(equal, 0.5, others < own)))
 
 
 def verdicts(entries: Sequence[Entry], benchmark: str) -> list[str]:

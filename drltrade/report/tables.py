@@ -3,50 +3,110 @@
 import html
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 
 from drltrade.backtest.ledger import Ledger
 from drltrade.backtest.trades import trades
-from drltrade.evaluation.metrics import CONVENTIONS
-from drltrade.report.summary import Entry, cost_paid, cost_parts, counted
+from drltrade.evaluation.metrics import ANNUAL, CONVENTIONS, FEWEST_SESSIONS
+from drltrade.evaluation.relative import RELATIVE
+from drltrade.report.summary import BEATS_RANDOM, Entry, cost_paid, cost_parts, counted
 
 MOST_TRADES = 500
-"""Rows of a trades table on the page; the ledger holds them all."""
+"""Rows of the tables of trades on a page, of all agents together; the ledgers hold them all."""
+
+
+class Heading(NamedTuple):
+    """A column of the results table."""
+
+    title: str
+    unit: str
+    """Stands in the head, beneath the title."""
+    spec: str
+    """Format of the numbers; % for shares, written without the sign."""
+
 
 HEADINGS = {
-    "total_return": ("Total return", "%"),
-    "annual_return": ("Annual return", "%"),
-    "annual_volatility": ("Volatility", "%"),
-    "sharpe": ("Sharpe", ".2f"),
-    "sortino": ("Sortino", ".2f"),
-    "calmar": ("Calmar", ".2f"),
-    "max_drawdown": ("Max drawdown", "%"),
-    "turnover": ("Turnover", ".1f"),
-    "exposure": ("Exposure", "%"),
-    "trades": ("Trades", ",.0f"),
-    "hit_rate": ("Hit rate", "%"),
-    "average_holding_bars": ("Avg holding", ",.1f"),
-    "costs_paid": ("Costs paid", ",.0f"),
-    "cost_share": ("Cost share", "%"),
+    "total_return": Heading("Total return", "%", "%"),
+    "annual_return": Heading("Annual return", "% a year", "%"),
+    "annual_volatility": Heading("Volatility", "% a year", "%"),
+    "sharpe": Heading("Sharpe", "a year", ".2f"),
+    "sortino": Heading("Sortino", "a year", ".2f"),
+    "calmar": Heading("Calmar", "ratio", ".2f"),
+    "max_drawdown": Heading("Max drawdown", "%", "%"),
+    "turnover": Heading("Turnover", "× equity a year", ".1f"),  # noqa: RUF001
+    "exposure": Heading("Exposure", "% of equity", "%"),
+    "trades": Heading("Trades", "round trips", ",.0f"),
+    "hit_rate": Heading("Hit rate", "% of trips", "%"),
+    "average_holding_bars": Heading("Avg holding", "bars", ",.1f"),
+    "costs_paid": Heading("Costs paid", "money", ",.0f"),
+    "cost_share": Heading("Cost share", "% of gross gain", "%"),
+    "beats_random": Heading("Beats random", "% of paths", "%"),
 }
-"""Metric -> heading and format of the results table, in its order."""
+"""Metric -> its column of the results table, in its order."""
+
+SHORT = f"of a year, and the period has fewer than {FEWEST_SESSIONS} sessions"
+UNDEFINED = {
+    "sharpe": "the returns did not vary",
+    "sortino": "no bar lost anything",
+    "calmar": "there was no drawdown",
+    "hit_rate": "nothing was traded",
+    "average_holding_bars": "nothing was traded",
+    "cost_share": "costs were more than all that was gained before them",
+    "beats_random": "judged are agents, beside random strategies like them",
+}
+"""Metric -> why there is no number."""
+
+GROUPS = {"agent": "Agents", "baseline": "Baselines", "benchmark": "Benchmark"}
 
 
 def results_table(
-    rows: Sequence[Mapping[str, Any]], benchmark: str, colours: Mapping[str, str]
+    rows: Sequence[Mapping[str, Any]], benchmark: str, colours: Mapping[str, str], short: bool
 ) -> str:
-    """The results: one line per entry, the median with [lowest, highest] beneath it."""
-    head = "".join(f"<th>{heading}</th>" for heading, _ in HEADINGS.values())
+    """The results: one line per entry, the median with [lowest, highest] beneath it.
+
+    Random strategies stand in a table of their own, folded; beneath them, why a dash is one.
+
+    Args:
+        rows: of `summary_table`.
+        benchmark: the entry to mark so.
+        colours: entry name -> its colour.
+        short: whether the period is too short for figures of a year.
+    """
+    shown = {
+        name: heading
+        for name, heading in HEADINGS.items()
+        if name != "beats_random" or not all(math.isnan(row[name]) for row in rows)
+    }
+    cells = Cells(shown, short)
     body, kind = [], None
-    for row in rows:
+    for row in (row for row in rows if row["kind"] in GROUPS):
         if row["kind"] != kind:
             kind = row["kind"]
-            title = "Agents" if kind == "agent" else "Baselines"
-            body.append(f'<tr class="group"><th colspan="{len(HEADINGS) + 1}">{title}</th></tr>')
-        cells = "".join(_cell(row, name, spec) for name, (_, spec) in HEADINGS.items())
-        body.append(f"<tr>{_name_cell(row, benchmark, colours)}{cells}</tr>")
+            title = f'<th colspan="{len(shown) + 1}">{GROUPS[kind]}</th>'
+            body.append(f'<tr class="group">{title}</tr>')
+        body.append(f"<tr>{_name_cell(row, benchmark, colours)}{cells.of(row)}</tr>")
+    random = [
+        f"<tr>{_name_cell(row, benchmark, colours)}{cells.of(row)}</tr>"
+        for row in rows
+        if row["kind"] == "random"
+    ]
+    head = "".join(f"<th>{h.title}<small>{h.unit}</small></th>" for h in shown.values())
+    folded = (
+        "<details><summary>Random strategies of the same exposure and turnover</summary>"
+        f"{_wide(head, random)}</details>"
+    )
+    reasons = "".join(f"<li>{html.escape(text)}</li>" for text in cells.reasons())
+    below = f'<ul class="notes dashes">{reasons}</ul>' if reasons else ""
+    return SWIPE + _wide(head, body) + below + (folded if random else "")
+
+
+SWIPE = '<p class="swipe">Swipe the table sideways: it goes on \N{RIGHTWARDS ARROW}</p>'
+"""Where a page is narrow, the style shows it."""
+
+
+def _wide(head: str, body: Sequence[str]) -> str:
     return (
         '<div class="scroll"><table class="results"><thead><tr><th></th>'
         f"{head}</tr></thead><tbody>{''.join(body)}</tbody></table></div>"
@@ -57,7 +117,7 @@ def _name_cell(row: Mapping[str, Any], benchmark: str, colours: Mapping[str, str
     name = str(row["name"])
     below = []
     if row["seeds"] > 1:
-        below.append(f"median of {row['seeds']} {'seeds' if row['kind'] == 'agent' else 'runs'}")
+        below.append(f"median of {row['seeds']} {'seeds' if row['kind'] == 'agent' else 'paths'}")
     if name == benchmark:
         below.append("benchmark")
     small = f"<small>{', '.join(below)}</small>" if below else ""
@@ -66,23 +126,98 @@ def _name_cell(row: Mapping[str, Any], benchmark: str, colours: Mapping[str, str
     return f"<th>{dot}{html.escape(name)}{badge}{small}</th>"
 
 
-def _cell(row: Mapping[str, Any], name: str, spec: str) -> str:
-    low, high = number(row[f"{name}_low"], spec), number(row[f"{name}_high"], spec)
-    defined, seeds = row[f"{name}_defined"], row["seeds"]
-    text = number(row[name], spec)
-    if defined > 1:
-        text += f"<small>[{low},<br>{high}]</small>"
-    if 0 < defined < seeds:
-        text += f"<small>{defined} of {seeds}</small>"
-    return f"<td>{text}</td>"
+class Cells:
+    """The cells of results, and why some of them are dashes."""
+
+    def __init__(self, shown: Mapping[str, Heading], short: bool) -> None:
+        self._shown, self._short = shown, short
+        self._dashes: dict[str, str] = {}
+
+    def of(self, row: Mapping[str, Any]) -> str:
+        """The cells of a row."""
+        return "".join(self._cell(row, name) for name in self._shown)
+
+    def reasons(self) -> list[str]:
+        """A line per reason for a dash, with the columns that it stands in."""
+        columns: dict[str, list[str]] = {}
+        for name, reason in self._dashes.items():
+            columns.setdefault(reason, []).append(self._shown[name].title)
+        return [f"– in {', '.join(each)}: {reason}." for reason, each in columns.items()]  # noqa: RUF001
+
+    def _cell(self, row: Mapping[str, Any], name: str) -> str:
+        text = self._number(row[name], name)
+        if name == "beats_random":
+            return f"<td>{text}</td>"
+        low, high = (self._number(row[f"{name}_{end}"], name) for end in ("low", "high"))
+        defined, seeds = row[f"{name}_defined"], row["seeds"]
+        if defined > 1:
+            text += f"<small>[{low},<br>{high}]</small>"
+        if 0 < defined < seeds:
+            text += f"<small>{defined} of {seeds}</small>"
+        return f"<td>{text}</td>"
+
+    def _number(self, value: float, name: str) -> str:
+        spec = self._shown[name].spec
+        if not math.isnan(value) and not (name == "cost_share" and value > 1.0):
+            return number(100.0 * value, ",.1f") if spec == "%" else number(value, spec)
+        short = self._short and name in ANNUAL
+        reason = SHORT if short else UNDEFINED.get(name, "not defined")
+        if name != "beats_random":  # whose blanks speak for themselves
+            self._dashes[name] = reason
+        return dash(reason)
+
+
+def dash(reason: str = "not defined") -> str:
+    """What stands for a number that there is none of; why is said on pointing at it."""
+    return f'<span class="none" title="{html.escape(reason)}">–</span>'  # noqa: RUF001
 
 
 def number(value: float, spec: str) -> str:
     """A number as the tables write it; a dash where it is not defined."""
     if math.isnan(value):
-        return '<span class="none" title="not defined">–</span>'  # noqa: RUF001
+        return dash()
     text = f"{value:,.1%}" if spec == "%" else f"{value:{spec}}"
     return text.replace("-", "\N{MINUS SIGN}")
+
+
+MEASURED = {
+    "alpha": Heading("Alpha", "% a year", "%"),
+    "beta": Heading("Beta", "slope", ".2f"),
+    "information_ratio": Heading("Information ratio", "a year", ".2f"),
+    "tracking_error": Heading("Tracking error", "% a year", "%"),
+}
+"""Metric against a benchmark -> its column."""
+
+
+def relative_table(
+    rows: Sequence[Mapping[str, Any]], benchmarks: Sequence[str], colours: Mapping[str, str]
+) -> str:
+    """Alpha, beta and the rest against each benchmark, a line per entry of `relative_rows`."""
+    above = "".join(
+        f'<th colspan="{len(MEASURED)}">against {html.escape(name)}</th>' for name in benchmarks
+    )
+    head = "".join(f"<th>{h.title}<small>{h.unit}</small></th>" for h in MEASURED.values())
+    body = []
+    for row in rows:
+        cells = [
+            _measured(row.get(name, {}).get(key, math.nan), heading.spec)
+            for name in benchmarks
+            for key, heading in MEASURED.items()
+        ]
+        dot = f'<span class="dot" style="background:{colours[row["name"]]}"></span>'
+        body.append(f"<tr><th>{dot}{html.escape(row['name'])}</th>{''.join(cells)}</tr>")
+    return SWIPE + (
+        f'<div class="scroll"><table class="results"><thead><tr><th></th>{above}</tr><tr><th></th>'
+        f"{head * len(benchmarks)}</tr></thead><tbody>{''.join(body)}</tbody></table></div>"
+    )
+
+
+def _measured(value: float, spec: str) -> str:
+    if math.isnan(value):
+        cell = dash("itself, too short, or one of the two did not vary")
+    else:
+        cell = number(100.0 * value, ",.1f") if spec == "%" else number(value, spec)
+    return f"<td>{cell}</td>"
 
 
 def costs_table(entries: Sequence[Entry], colours: Mapping[str, str]) -> str:
@@ -136,8 +271,8 @@ def trades_summary(trips: pd.DataFrame) -> str:
     )
 
 
-def trades_table(ledger: Ledger) -> str:
-    """A summary, and the round trips in a scrollable box, the first `MOST_TRADES` of them."""
+def trades_table(ledger: Ledger, most: int = MOST_TRADES) -> str:
+    """A summary, and the round trips in a scrollable box, the first `most` of them."""
     trips = trades(ledger)
     if not len(trips):
         return "<p>No trade was made.</p>"
@@ -159,7 +294,7 @@ def trades_table(ledger: Ledger) -> str:
             "Return",
         )
     )
-    shown = trips.head(MOST_TRADES)
+    shown = trips.head(most)
     body = "".join(_trade_row(trip) for trip in shown.to_dict("records"))
     rest = len(trips) - len(shown)
     more = f"<p>And {rest:,} more, in the run's trades.</p>" if rest else ""
@@ -220,10 +355,10 @@ def _value(value: Any) -> str:
 
 def conventions_table() -> str:
     """How every metric is computed."""
-    names = {name: heading for name, (heading, _) in HEADINGS.items()}
+    names = {name: heading.title for name, heading in HEADINGS.items()}
     rows = "".join(
         f"<tr><th>{names.get(name, name.replace('_', ' ').capitalize())}</th>"
         f"<td>{html.escape(sentence)}</td></tr>"
-        for name, sentence in CONVENTIONS.items()
+        for name, sentence in (CONVENTIONS | RELATIVE | {"beats_random": BEATS_RANDOM}).items()
     )
     return f'<table class="settings">{rows}</table>'

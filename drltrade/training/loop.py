@@ -141,12 +141,12 @@ def train(
 
     Raises:
         TrainingError: the loss or a gradient was not finite. The weights before that step are in
-            `checkpoints/last.pt`, the best ones in `best.pt`.
+            `checkpoints/last.pt`, the best ones in `best.pt`. On Ctrl-C the same are kept.
     """
     with cpu_threads(config.threads):
         try:
             learner.learn(config.total_steps, recorder)
-        except TrainingError:
+        except (TrainingError, KeyboardInterrupt):
             recorder.finish()
             raise
     outcome = recorder.finish()

@@ -12,7 +12,7 @@ from drltrade.backtest.baselines import (
     buy_and_hold,
     mean_reversion,
     moving_average_cross,
-    random_targets,
+    random_timing,
 )
 from drltrade.backtest.engine import replay
 from drltrade.envs.config import PortfolioConfig, TradingConfig
@@ -111,29 +111,31 @@ def test_rules_stay_within_the_positions_allowed(settings, low, high):
 
 
 @pytest.mark.parametrize(
-    "positions", [{"positions": [-1, 0, 1]}, {"positions": [0, 1]}, {"position_range": [-1, 1]}]
+    "settings", [{"positions": [-1, 0, 1]}, {"position_range": [-1, 1]}, {"positions": [0, 1]}]
 )
-@pytest.mark.parametrize("turnover", [0.05, 0.2])
-def test_random_paths_trade_as_much_as_asked(make_task, make_random_bars, positions, turnover):
-    task = make_task(make_random_bars(8, 2500, volatility=0.002), **positions)
-    rows, generator = task.rows("all"), np.random.default_rng(0)
-    found = []
-    for _ in range(20):
-        targets = random_targets(len(rows) - 1, 1, turnover, task.config, generator)
-        assert task.config.lowest_position <= targets.min()
-        assert targets.max() <= task.config.highest_position
-        found.append(replay(targets, task.market, rows, task.rules).turnover[1:].mean())
-    assert np.mean(found) == pytest.approx(turnover, rel=0.1)
+@pytest.mark.parametrize("shift", [1, 250, 399])
+def test_random_timing_holds_and_trades_as_much(make_task, make_bars, settings, shift):
+    rng = np.random.default_rng(0)
+    task = make_task(make_bars(walk(rng)), **settings)
+    rows = task.rows("all")
+    low, high = task.config.lowest_position, task.config.highest_position
+    asked = np.round(rng.uniform(low, high, len(rows) - 1))
+    asked[rng.random(len(asked)) < 0.6] = np.nan  # most bars hold
+    own = replay(asked, task.market, rows, task.rules)
+    moved = replay(random_timing(own, shift), task.market, rows, task.rules)
+    assert np.abs(moved.weights).mean() == pytest.approx(np.abs(own.weights).mean(), rel=0.03)
+    assert moved.weights.mean() == pytest.approx(own.weights.mean(), abs=0.02)
+    assert moved.turnover.mean() == pytest.approx(own.turnover.mean(), rel=0.03)
 
 
-def test_random_paths_come_from_the_generator():
-    def path(seed):
-        return random_targets(300, 1, 0.3, TradingConfig(), np.random.default_rng(seed)).tolist()
-
-    assert path(1) == path(1)
-    assert path(1) != path(2)
-    still = random_targets(300, 1, 0.0, TradingConfig(), np.random.default_rng(0))
-    assert still.tolist() == [[0.0]] * 300
+def test_random_timing_moves_each_decision_and_begins_with_what_was_held():
+    price = np.full(6, 10.0)
+    asked = np.array([np.nan, 1.0, np.nan, 0.0, -1.0])
+    own = replay(asked, market(price), range(6), TradingConfig().rules())
+    np.testing.assert_array_equal(random_timing(own, 2)[:, 0], [0.0, -1.0, 0.0, 1.0, np.nan])
+    np.testing.assert_array_equal(
+        random_timing(own, 3)[:, 0], [1.0, 0.0, -1.0, 0.0, 1.0]
+    )  # the first was held from the bar before
 
 
 def test_moving_averages_are_of_10_and_50_bars():
@@ -155,3 +157,12 @@ def test_equal_weights_are_restored_in_the_first_bar_of_a_month():
     targets = baseline_targets("equal-weight", made, range(8), config)
     # 21:00 to 24:00 are of July; the first bar of August ends at 01:00.
     assert np.flatnonzero(np.isfinite(targets[:, 0])).tolist() == [0, 5]
+
+
+def test_random_timing_of_orders_for_amounts_takes_what_was_held():
+    price = np.full(6, 10.0)
+    orders = np.stack([np.full(5, np.nan), [0.0, 5e3, 0.0, -2e3, 0.0]], axis=1)
+    own = replay(orders, market(price), range(6), TradingConfig(order_units=1e4).rules())
+    found = random_timing(own, 1)[:, 0]
+    np.testing.assert_allclose(found, [own.weights[4, 0], 0.0, own.weights[2, 0], np.nan,
+                                       own.weights[4, 0]])  # fmt: skip

@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+from drltrade.features.planted import PLANTED
+
 FEATURES = """
 import pandas as pd
 
@@ -27,12 +29,19 @@ def test_features_of_ones_own(command, tmp_path):
 
 
 def test_planted_leaks_are_all_found(command):
-    code, out, _ = command("audit", "--planted", "--json")
-    assert code == 1
+    code, out, err = command("audit", "--planted", "--json")
+    assert (code, "all 6 planted leaks were found (exit code 0)" in err) == (0, True)
     assert {row["of"] for row in json.loads(out)} == {
         "centred_window", "back_fill", "full_sample_scaling", "same_bar_resampling",
         "label_in_features", "shifted_join",
     }  # fmt: skip
+
+
+def test_a_planted_leak_that_is_not_found_is_told_by_the_exit_code(command, monkeypatch):
+    planted = {**PLANTED, "harmless": lambda bars: bars[["close"]].rolling(3).mean()}
+    monkeypatch.setattr("drltrade.features.planted.PLANTED", planted)
+    code, _, err = command("audit", "--planted")
+    assert (code, "NOT found: harmless (exit code 1)" in err) == (1, True)
 
 
 def test_a_preset(command):

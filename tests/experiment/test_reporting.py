@@ -1,5 +1,6 @@
 """Reports: who counts as a seed of whom, and what was seen in training."""
 
+import dataclasses
 import json
 import shutil
 
@@ -8,7 +9,7 @@ import pytest
 
 import drltrade
 from drltrade.errors import ConfigError
-from drltrade.experiment.reporting import group_by_agent, random_entry, report_runs
+from drltrade.experiment.reporting import group_by_agent, random_entries, report_runs
 from drltrade.experiment.run import load_run
 from drltrade.report.summary import Entry
 
@@ -57,8 +58,43 @@ def test_a_test_period_moved_into_the_training_years_is_marked(finished):
 
 
 @pytest.mark.parametrize("rule", ["ma-cross", "mean-reversion"])
-def test_random_paths_trade_as_much_as_what_they_stand_beside(rule):
+def test_random_paths_hold_and_trade_as_much_as_what_they_stand_beside(rule):
     result = drltrade.backtest(rule, env="sp500-daily")
-    random = random_entry(result.task, "test", Entry(rule, (result,), "agent"))
+    (random,) = random_entries(result.task, "test", [Entry(rule, (result,), "agent")])
+    assert len(random.ledgers) == 100
     traded = np.median([ledger.turnover[1:].mean() for ledger in random.ledgers])
     assert traded == pytest.approx(result.turnover[1:].mean(), rel=0.05)
+    held = np.median([np.abs(ledger.weights).mean() for ledger in random.ledgers])
+    assert held == pytest.approx(np.abs(result.weights).mean(), rel=0.02)
+
+
+def test_random_paths_are_drawn_from_every_seed():
+    seeds = tuple(drltrade.backtest(name, env="sp500-daily") for name in ("ma-cross", "flat"))
+    (random,) = random_entries(seeds[0].task, "test", [Entry("both", seeds, "agent")])
+    assert [ledger.turnover.sum() > 0 for ledger in random.ledgers] == [True, False] * 50
+
+
+def test_warnings_of_the_data_are_on_the_page(tmp_path):
+    result = drltrade.backtest("flat", env="us5-daily-fb")
+    warned = dataclasses.replace(result.task, warnings=("a spike <b>there</b>",))
+    page = dataclasses.replace(result, task=warned).report(tmp_path / "page.html").read_text()
+    assert "1 warning of the data</b><ul><li>a spike &lt;b&gt;there" in page
+
+
+def half(bars):
+    return 0.5
+
+
+def test_strategies_stand_beside_runs_and_baselines_can_be_chosen(finished, tmp_path):
+    path, entries = report_runs(
+        [finished], tmp_path / "r.html", strategies=[half], baselines=["flat"]
+    )
+    assert [(entry.name, entry.kind) for entry in entries] == [
+        ("ppo", "agent"), ("half", "agent"), ("buy-and-hold", "baseline"), ("flat", "baseline"),
+        ("random, like ppo", "random"), ("random, like half", "random"),
+    ]  # fmt: skip
+    assert "Positions of half" in path.read_text()
+    with pytest.raises(ConfigError, match=r"a rule that came with drltrade .* is a baseline"):
+        report_runs([finished], tmp_path / "r.html", strategies=["flat"])
+    with pytest.raises(ConfigError, match="no baseline 'hold'"):
+        report_runs([finished], tmp_path / "r.html", baselines=["hold"])

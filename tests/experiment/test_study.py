@@ -33,7 +33,7 @@ def test_trials_run_in_processes_of_their_own(tmp_path, tiny):
         ("ppo", 2),
         ("buy-and-hold", 1),
     ]
-    assert entries[-1].name == "random, turnover of ppo"
+    assert entries[-1].name == "random, like ppo"
 
 
 @pytest.mark.slow

@@ -9,8 +9,9 @@ import pandas as pd
 import torch
 
 from drltrade.market.account import make_rule
-from drltrade.market.loops import make_loop_rule, make_scratch
+from drltrade.market.loops import make_loop_rule
 from drltrade.market.namespaces import NUMPY, SCALAR, torch_namespace
+from drltrade.market.scratch import make_scratch
 from drltrade.market.state import COST_PARTS, Account, Bar, Step
 from drltrade.market.tensors import Market
 from drltrade.market.terms import RUIN, Plan, Terms

@@ -44,7 +44,7 @@ def test_the_report_opens_offline_without_an_error(
         settings=SETTINGS,
     )
     figures = page.read_text(encoding="utf-8").count('id="plot-')
-    assert figures == 8
+    assert figures == 9
     browser.open(page)
     drawn = "document.querySelectorAll('.js-plotly-plot:has(.main-svg)').length"
     browser.wait_until(f"{drawn} === {figures}")
