@@ -26,11 +26,9 @@ def make_loop_rule(  # noqa: C901 (the branches are the plan's, settled once)
 
     `step(account, target, amount, bar, floor, terms, scratch) -> Step` takes arrays [N] where
     the rule takes numbers per asset, writes the account's arrays in place, and returns views of
-    `scratch` in the step.
-
-    Loops that sum up and store little are those that a compiler turns into vector instructions, so
-    what can be had from the inputs is worked out again. `xp` is the namespace of plain numbers, as
-    numba compiles it; `jit` the compiler.
+    `scratch` in the step. Loops that sum up and store little are those that a compiler turns into
+    vector instructions, so what the inputs tell is worked out again. `xp` is the namespace of plain
+    numbers, as numba compiles it; `jit` the compiler.
     """
     absolute = xp.abs
     orders, fill = make_orders(xp, plan, jit), make_fills(xp, plan, jit)
@@ -43,8 +41,8 @@ def make_loop_rule(  # noqa: C901 (the branches are the plan's, settled once)
     of_asset, of_cash = make_holding(xp, jit)
     asset = make_asset(jit)
     fees, margin, holding = plan.order_fees, plan.margin, plan.holding
-    reads_range, delistings = plan.reads_range, plan.delistings
-    entries, remembers, carried = plan.entries, plan.impact != "none", plan.volume_limit == "carry"
+    reads_range, delistings, entries = plan.reads_range, plan.delistings, plan.entries
+    remembers, carried = plan.impact != "none", plan.volume_limit == "carry"
     at_open, at_close = plan.fill == "next_open", plan.fill == "next_close"
 
     @jit
