@@ -45,6 +45,10 @@ def strategy_targets(strategy: Strategy, market: Market, rows: range) -> Floats:
             raise
         where = f"strategy {_name(strategy)} at {market.times[row]}"
         targets[step] = _weights(answer, market.symbols, where)
+    if np.isnan(targets).all():
+        raise DataError(
+            f"strategy {_name(strategy)} returned no weight at any bar; is there a return missing?"
+        )
     return targets
 
 

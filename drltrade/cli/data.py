@@ -129,7 +129,7 @@ def import_data(
     stated: dict[str, Any] = {
         "zone": zone, "adjustment": adjustment, "label": label,
         "frequency": frequency, "date_order": date_order, "time_unit": time_unit,
-        "date_format": date_format, "ignore": ignored or (),
+        "calendar": calendar, "date_format": date_format, "ignore": ignored or (),
         "columns": _pairs(columns or (), "--column", "volume='Volume BTC'"),
         "separator": separator, "decimal": decimal, "thousands": thousands,
     }  # fmt: skip

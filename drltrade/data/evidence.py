@@ -10,6 +10,8 @@ from drltrade.errors import DataError
 
 LEAST_STEP = np.log(1.2)
 """Of a split or factor that a day's move cannot be mistaken for, as a log."""
+USUAL = 4.0
+"""Median moves of a bar that a split must be larger than, to be seen."""
 SPLIT_STEP = np.log(1.5)
 """Of an adjusted close over the close, from which on it may be a split's."""
 SIMPLE = np.array([1.5, 2, 3, 4, 5, 6, 7, 8, 10, 15, 20, 25, 30, 40, 50, 100])
@@ -18,7 +20,10 @@ NEAR = 0.02
 AROUND = 20
 """Bars before and after a split whose volumes are compared."""
 
-Prices = Literal["raw", "adjusted"]
+CLEAR = 0.5
+"""Part of a split by which a move must be nearer to one reading than to the other."""
+
+Prices = Literal["raw", "adjusted", "doubtful"]
 
 
 def prices_at(
@@ -34,7 +39,8 @@ def prices_at(
         where: the file, for errors.
 
     Returns:
-        None where no split is told that is large enough to see.
+        None where no split is told; "doubtful" where those that are told are too small to be seen
+        among the moves of the prices.
 
     Raises:
         DataError: closes step at some of the splits, and not at others: names one of each.
@@ -42,11 +48,13 @@ def prices_at(
     with np.errstate(divide="ignore", invalid="ignore"):
         told = np.log(np.concatenate(([1.0], steps[1:])))
         move = np.log(np.concatenate(([1.0], close[1:] / close[:-1])))
-    seen = (np.abs(told) >= LEAST_STEP) & np.isfinite(move)
-    if not seen.any():
+        nearer = (np.abs(move) - np.abs(move + told)) / np.abs(told)
+    there = (told != 0.0) & np.isfinite(move)
+    if not there.any():
         return None
-    stepped = np.abs(move + told) < np.abs(move)
-    raw, adjusted = np.flatnonzero(seen & stepped), np.flatnonzero(seen & ~stepped)
+    usual = float(np.median(np.abs(move[~there]))) if (~there).any() else 0.0
+    seen = there & (np.abs(told) >= max(LEAST_STEP, USUAL * usual)) & (np.abs(nearer) >= CLEAR)
+    raw, adjusted = np.flatnonzero(seen & (nearer > 0)), np.flatnonzero(seen & (nearer < 0))
     if len(raw) and len(adjusted):
         one, other = times[raw[0]], times[adjusted[0]]
         raise DataError(
@@ -54,7 +62,7 @@ def prices_at(
             f"{other}: they are adjusted for some splits alone. Correct the column, or state what "
             "is right (--split)"
         )
-    return "raw" if len(raw) else "adjusted"
+    return "raw" if len(raw) else "adjusted" if len(adjusted) else "doubtful"
 
 
 def splits_of_ratio(

@@ -100,7 +100,11 @@ def published_of(export: Export, symbol: str, where: str, sha256: str) -> Publis
     if layout.label == "open" and frequency is not None:
         frames = {
             name: labelled_by_end(
-                frame, frequency, times.zone, None if times.utc is None else times.utc[places[name]]
+                frame,
+                frequency,
+                times.zone,
+                None if times.utc is None else times.utc[places[name]],
+                layout.calendar,
             )
             for name, frame in frames.items()
         }

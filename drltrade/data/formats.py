@@ -117,8 +117,8 @@ def _with_header(text: bytes, shape: Shape, layout: Layout, where: str) -> Expor
                           zone="UTC", date_order="day")  # fmt: skip
         return Export(read_rows(text, shape, where), said, "a Dukascopy export")
     table = read_rows(text, shape, where)
-    if {"dividends", "stock splits"} <= names:
-        adjustment = "split" if "adj close" in names else "full"
+    if {"dividends", "stocksplits"} <= set(keys):
+        adjustment = "split" if "adjclose" in keys else "full"
         return Export(table, _completed(shape, layout, adjustment=adjustment), "a yfinance export")
     return Export(table, layout, "a Nasdaq export" if "closelast" in keys else None)
 
@@ -130,7 +130,10 @@ def _without_header(path: Path, text: bytes, layout: Layout) -> Export | None:
     if positions and all(each.isdigit() for each in positions):
         separator = layout.separator or _separator(text)
         width = len(head_of(text, separator)[0])
-        shape = Shape(0, tuple(str(place + 1) for place in range(width)), separator)
+        texts = (layout.columns.get("symbol", ""),)
+        shape = Shape(
+            0, tuple(str(place + 1) for place in range(width)), separator, layout.decimal, texts
+        )
         return Export(read_rows(text, shape, where), layout, None)
     for separator in (layout.separator,) if layout.separator else SEPARATORS:
         lines = head_of(text, separator)
@@ -192,10 +195,10 @@ def export_of_frame(frame: pd.DataFrame, layout: Layout, where: str) -> Export:
     table = Table(frame.set_axis(range(len(names)), axis=1), names, np.arange(1, len(frame) + 1))
     if frame.empty:
         raise DataError(f"{where}: no rows below the header")
-    lowered = {lower(name) for name in names}
-    if {"dividends", "stock splits"} <= lowered:
+    keys = {key_of(name) for name in names}
+    if {"dividends", "stocksplits"} <= keys:
         shape = Shape(0, tuple(map(str, names)), ",")
-        adjustment = "split" if "adj close" in lowered else "full"
+        adjustment = "split" if "adjclose" in keys else "full"
         return Export(table, _completed(shape, layout, adjustment=adjustment), "a yfinance export")
     return Export(table, layout, None)
 

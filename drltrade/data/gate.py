@@ -106,8 +106,8 @@ def examined(published: Published, frames: Mapping[str, pd.DataFrame]) -> list[F
     """
     key = hashlib.sha256(
         "|".join(
-            map(str, (published.sha256, published.adjustment, published.zone, published.frequency,
-                      *frames, _version()))
+            map(str, (published.sha256, published.layout.model_dump_json(), published.zone,
+                      published.frequency, *frames, _version()))
         ).encode()
     ).hexdigest()  # fmt: skip
     file = _folder() / f"{key}.json"

@@ -4,11 +4,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from drltrade.data.frequencies import length_of
+from drltrade.data import calendars
+from drltrade.data.frequencies import DAILY, length_of
 from drltrade.data.layout import Layout
 from drltrade.errors import DataError
 
 _INSTANT = pd.Timedelta(microseconds=1)
+_HALF_A_DAY = pd.Timedelta(hours=12)
 
 
 def dates_of(times: pd.DatetimeIndex, daily: bool | None = None) -> pd.DatetimeIndex:
@@ -38,6 +40,7 @@ def labelled_by_end(
     frequency: str,
     zone: str | None = None,
     utc: pd.DatetimeIndex | None = None,
+    calendar: str | None = None,
 ) -> pd.DataFrame:
     """Bars of labels at which they open, relabelled by their END. Daily labels are sessions'.
 
@@ -49,8 +52,10 @@ def labelled_by_end(
         frequency: of the bars.
         zone: of the labels; None: not known, and its clocks never change.
         utc: the same labels in UTC, where the file tells.
+        calendar: of the exchange: a bar within the day ends when its session closes, at the latest.
     """
     times = pd.DatetimeIndex(frame.index)
+    opened = times
     if frequency == "1d":
         return frame
     if frequency == "1mo":
@@ -63,7 +68,21 @@ def labelled_by_end(
         moments = utc if utc is not None else in_zone(times, zone)
         ends = moments.tz_convert("UTC") + length_of(frequency)
         times = ends.tz_convert(zone).tz_localize(None)
+    if calendar is not None and zone is not None and frequency not in DAILY and len(times):
+        times = _by_the_close(opened, times, calendar, zone)
     return frame.set_axis(times.as_unit("us").rename("time"))
+
+
+def _by_the_close(
+    opened: pd.DatetimeIndex, ends: pd.DatetimeIndex, calendar: str, zone: str
+) -> pd.DatetimeIndex:
+    """[T] ends, none after the close of the session that its bar opens in."""
+    day = pd.Timedelta(days=1)
+    known = calendars.schedule(calendar, zone, opened.min() - day, opened.max() + day)
+    place = np.minimum(known.closes.searchsorted(opened, "right"), len(known.closes) - 1)
+    inside = np.asarray((known.opens[place] <= opened) & (opened < known.closes[place]))
+    closes = known.closes[place]
+    return pd.DatetimeIndex(np.where(inside & np.asarray(ends > closes), closes, ends))
 
 
 def in_zone(times: pd.DatetimeIndex, zone: str) -> pd.DatetimeIndex:
@@ -110,7 +129,9 @@ def labelled_by_date(
             f"{where}, row {rows[i]}: daily bars are stamped {times[i]}, at {clock}: on which date "
             "was that at the exchange? State its zone (--zone Asia/Tokyo; layout.zone in a preset)"
         )
-    dated = frame.set_axis(times.normalize().rename("time"))
+    # A day that opens in the evening is the session of the date after.
+    late = times + _HALF_A_DAY if layout.label == "open" else times
+    dated = frame.set_axis(late.normalize().rename("time"))
     if dated.index.has_duplicates:
         i = int(np.argmax(dated.index.duplicated()))
         if not times.has_duplicates:

@@ -75,14 +75,25 @@ def settled(bars: pd.DataFrame, adjustment: Adjustment | None, where: str) -> Ad
         DataError: the prices contradict what was stated, or one split another.
     """
     close = bars["close"].to_numpy(np.float64)
-    shown: str | None = None
-    if "split" in bars:
-        splits = bars["split"].to_numpy(np.float64)
-        shown = prices_at(splits, close, bars.index, "the column of splits", where)
-    if shown is None:
+    if "split" not in bars:
         return adjustment
+    splits = bars["split"].to_numpy(np.float64)
+    shown = prices_at(splits, close, bars.index, "the column of splits", where)
+    if shown is None or (shown == "doubtful" and (adjustment is not None or _rescalable(bars))):
+        return adjustment
+    told = bars.index[splits != 1.0][0]
+    if shown == "doubtful":
+        raise DataError(
+            f"{where}: a split of {splits[splits != 1.0][0]:g} on {told}, too small to be seen in "
+            f"the prices: {STATE_IT}"
+        )
     if adjustment is None:
-        return "raw" if shown == "raw" else "split"
+        if shown == "adjusted" and not _rescalable(bars) and (_paid(bars) != 0.0).any():
+            raise DataError(
+                f"{where}: prices are adjusted for the split of {told}, and nothing says whether "
+                f"they are for dividends: {STATE_IT}"
+            )
+        return "raw" if shown == "raw" else None if _rescalable(bars) else "split"
     if (adjustment == "raw") != (shown == "raw"):
         told = bars.index[np.abs(np.log(splits)) > np.log(1.2)][0]
         verb, right = ("step", "raw") if shown == "raw" else ("do not step", "split, or full")
@@ -108,13 +119,12 @@ def _adjusted(
         and ("dividend" in bars or not _rescalable(bars))
     ):
         shares = np.ones(len(frame)) if adjustment == "split" else splits
-        cash = np.zeros(len(frame)) if paid is None else paid
         return Finished(
-            adjusted_by_bar(frame, shares, cash, reinvested="previous close", where=where), "full"
+            adjusted_by_bar(frame, shares, paid, reinvested="previous close", where=where), "full"
         )
     if _rescalable(bars):
         return _rescaled(bars, frame, adjustment, where, rows)
-    if paid is not None and (paid != 0.0).any():
+    if (paid != 0.0).any():
         if adjustment is None:
             day = frame.index[paid != 0.0][0]
             raise DataError(
@@ -128,9 +138,12 @@ def _adjusted(
     return Finished(frame, adjustment or "as published")
 
 
-def _paid(bars: pd.DataFrame) -> NDArray[np.float64] | None:
-    """[T] dividends, in cash a share."""
-    return bars["dividend"].to_numpy(np.float64) if "dividend" in bars else None
+def _paid(bars: pd.DataFrame) -> NDArray[np.float64]:
+    """[T] dividends and capital gains, in cash a share."""
+    there = [
+        bars[name].to_numpy(np.float64) for name in ("dividend", "capital gain") if name in bars
+    ]
+    return np.sum(there, axis=0) if there else np.zeros(len(bars))
 
 
 def _rescalable(bars: pd.DataFrame) -> bool:
@@ -163,7 +176,7 @@ def _rescaled(
         shown = prices_at(steps, close, frame.index, "the column factor", where)
         if shown == "adjusted" and adjustment != "raw":
             return Finished(frame, "full")
-        if shown is None and adjustment is None:
+        if shown in (None, "doubtful") and adjustment is None:
             raise DataError(
                 f"{where}: a column factor, and nothing says whether prices are multiplied by it "
                 f"already: {STATE_IT}"

@@ -59,6 +59,8 @@ class Shape(NamedTuple):
     names: tuple[str, ...]
     separator: str
     decimal: str = "."
+    texts: tuple[str, ...] = SYMBOL_COLUMNS
+    """Names of columns that are text whatever they look like."""
 
 
 def kind_of(path: Path) -> str:
@@ -110,7 +112,10 @@ def read_text(path: Path, content: bytes) -> bytes:
 
 def _only_member(path: Path, content: bytes) -> bytes:
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
-        members = [each for each in archive.infolist() if not each.is_dir()]
+        members = [
+            each for each in archive.infolist()
+            if not each.is_dir() and not each.filename.startswith("__MACOSX")
+        ]  # fmt: skip
         if len(members) != 1:
             listed = ", ".join(each.filename for each in members[:5]) or "nothing"
             raise DataError(
@@ -157,12 +162,18 @@ def find_header(
         for separator in separators:
             cells = next(csv.reader([line], delimiter=separator), [])
             if fits({lower(cell) for cell in cells}):
-                return Shape(number + 1, _stripped(cells), separator, layout.decimal)
+                return Shape(
+                    number + 1, _stripped(cells), separator, layout.decimal, _texts(layout)
+                )
     return None
 
 
 def _closes(cells: set[str]) -> set[str]:
     return {"close"} if "close/last" in cells else set()
+
+
+def _texts(layout: Layout) -> tuple[str, ...]:
+    return (*SYMBOL_COLUMNS, lower(layout.columns.get("symbol", "symbol")))
 
 
 def _stripped(cells: Sequence[str]) -> tuple[str, ...]:
@@ -179,7 +190,7 @@ def first_line(text: bytes, layout: Layout) -> Shape:
     for number, line in enumerate(first_lines(text)):
         cells = next(csv.reader([line], delimiter=separator), [])
         if any(cell.strip() for cell in cells):
-            return Shape(number + 1, _stripped(cells), separator, layout.decimal)
+            return Shape(number + 1, _stripped(cells), separator, layout.decimal, _texts(layout))
     raise DataError("no header and no rows")
 
 
@@ -205,7 +216,7 @@ def read_rows(text: bytes, shape: Shape, where: str, as_text: Sequence[int] = ()
     texts = {
         str(place): pyarrow.string()
         for place, name in enumerate(shape.names)
-        if lower(name) in SYMBOL_COLUMNS or place in as_text
+        if lower(name) in shape.texts or place in as_text
     }
     torn: list[tuple[int, str]] = []
 

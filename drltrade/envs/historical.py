@@ -13,6 +13,7 @@ from drltrade.data.bars import COLUMNS, Bars, check_frame
 from drltrade.data.catalog import load_bars
 from drltrade.data.hours import regular_hours
 from drltrade.data.labels import within
+from drltrade.data.layout import Layout
 from drltrade.data.resample import resampled_bars
 from drltrade.data.universe import absent_members, read_universe, series_of
 from drltrade.envs.augmentation import augmented_frames
@@ -68,7 +69,7 @@ def historical_market(
     kinds = [each.kind for each in parse_features(config.features)]
     compares = any(isinstance(kind, CrossSectional) for kind in kinds)
     given = bars is not None
-    bars = bars or load_bars(config.data, None if compares else _named(config), config.layout)
+    bars = bars or load_bars(config.data, None if compares else _named(config), _layout(config))
     if config.session is not None and config.calendar is not None:
         bars = regular_hours(bars, config.calendar)
     if config.frequency is not None:
@@ -113,6 +114,13 @@ def historical_market(
     paths = _augmented(config, frames, tables, teachers, real, bars, preparation)
     market = real[0] if len(real + paths) == 1 else Market.joined([*real, *paths])
     return Historical(market, preparation, source, sha256, len(paths), config, warnings)
+
+
+def _layout(config: MarketConfig) -> Layout:
+    """What the preset says of its file; the calendar tells where bars stamped at the open end."""
+    if config.layout.label == "open" and config.layout.calendar is None:
+        return config.layout.model_copy(update={"calendar": config.calendar})
+    return config.layout
 
 
 def _reached(

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
 
+import gymnasium
 import numpy as np
 import pandas as pd
-from gymnasium import spaces
 from numpy.typing import NDArray
 
 from drltrade.agents.agent import Policy
@@ -83,7 +83,7 @@ class Backtest(Ledger):
 def backtest(
     subject: Run | Policy | pd.DataFrame | Strategy | str,
     *,
-    env: str | Task | None = None,
+    env: str | Task | gymnasium.Env[Any, Any] | None = None,
     period: PeriodName = "test",
     name: str | None = None,
     benchmark: str | Path | None = None,
@@ -98,7 +98,8 @@ def backtest(
             weights to hold next, or "file.py:function" (see `backtest.strategies`); or the name of
             a baseline (buy-and-hold, flat, ma-cross, mean-reversion; of a portfolio also
             equal-weight). Brackets close neither what buy-and-hold nor what equal-weight holds.
-        env: name or file of an env preset, or a prepared task; a run has its own.
+        env: name or file of an env preset, an environment of drltrade or a prepared task; a run has
+            its own, and so does a model of stable-baselines3 that knows its environment.
         period: train, validation, test or all.
         name: what to call it; the run's or baseline's own name by default.
         benchmark: what to measure it against (alpha, beta, information ratio, tracking error): a
@@ -129,7 +130,7 @@ def backtest(
         _check_limits(targets, task.market.times[rows[0] : rows[-1]], task)
     else:
         player = _whole(task, period)
-        targets, _ = decide(_policy(subject, player.action_space), player)
+        targets, _ = decide(_policy(subject, player), player)
     ledger = replay(targets, task.market, rows, rules)
     default = subject if isinstance(subject, str) else _name(subject)
     seen = _in_sample(subject, task, rows, period) if isinstance(subject, Run) else ""
@@ -189,11 +190,22 @@ def _is_policy(subject: Any) -> bool:
     return hasattr(subject, "act") or hasattr(subject, "predict")
 
 
-def _policy(subject: Any, space: spaces.Space[Any]) -> Policy:
+def _policy(subject: Any, player: MarketEnv) -> Policy:
     if isinstance(subject, Run):
         return subject.policy
-    policy: Policy = SB3Policy(subject, space) if hasattr(subject, "predict") else subject
-    return policy
+    if not hasattr(subject, "predict"):
+        policy: Policy = subject
+        return policy
+    read = SB3Policy(subject, player.action_space)
+    for what in ("action_space", "observation_space"):
+        own, asked = getattr(subject, what, None), getattr(player, what)
+        if own is not None and own != asked:
+            raise ConfigError(
+                f"the model was trained with {what} {own}, and this environment has {asked}: give "
+                "the keys that it was trained with (positions, window, features ...), or the "
+                "environment itself (env=env)"
+            )
+    return read
 
 
 def _name(subject: Any) -> str:
@@ -209,7 +221,7 @@ def _whole(task: Task, period: PeriodName) -> MarketEnv:
     return face(task)(replace(task, config=config))
 
 
-def _task(subject: object, env: str | Task | None, overrides: Mapping[str, Any]) -> Task:
+def _task(subject: Any, env: Any, overrides: Mapping[str, Any]) -> Task:
     if isinstance(env, Task):
         if overrides:
             raise ConfigError(f"a prepared task takes no overrides: {', '.join(overrides)}")
@@ -220,9 +232,28 @@ def _task(subject: object, env: str | Task | None, overrides: Mapping[str, Any])
         config = _overridden(subject.env, overrides) if env is None else resolve_env(env, overrides)
         _check_shape(config, subject)
         return Task.build(config, preparation=subject.task.preparation)
+    if env is None and hasattr(subject, "get_env"):
+        env = subject.get_env()  # the one that a model of stable-baselines3 learned in
     if env is None:
         raise ConfigError("env is missing: only a run knows the market it was trained on")
+    if not isinstance(env, str):
+        if overrides:
+            raise ConfigError(f"an environment takes no overrides: {', '.join(overrides)}")
+        return _task_of(env)
     return Task.build(resolve_env(env, overrides))
+
+
+def _task_of(env: Any) -> Task:
+    """The market of an environment: single, or the first of a vector of stable-baselines3."""
+    task = getattr(getattr(env, "unwrapped", env), "task", None)
+    if task is None and hasattr(env, "get_attr"):
+        task = next(iter(env.get_attr("task")), None)
+    if not isinstance(task, Task):
+        raise ConfigError(
+            f"env is a {type(env).__name__} that holds no market of drltrade; give the name or "
+            "file of a preset, or an environment of drltrade"
+        )
+    return task
 
 
 def _check_shape(config: TradingConfig | PortfolioConfig, run: Run) -> None:

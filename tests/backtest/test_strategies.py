@@ -43,13 +43,19 @@ def test_a_strategy_sees_the_bars_up_to_its_decision_alone(task):
         assert list(bars) == ["open", "high", "low", "close", "volume"]
         with pytest.raises(ValueError, match="read-only"):
             bars.to_numpy()[0, 0] = 1.0
+        return 0.0
 
     result = drltrade.backtest(look, env=task)
     traded = task.market.times[task.market.tradable[:, 0]]
     for (count, last), decided in zip(seen, result.times[:-1], strict=True):
         assert last <= decided
         assert count == (traded <= decided).sum()
-    assert result.turnover.sum() == 0.0  # None holds what there is: nothing
+    assert result.turnover.sum() == 0.0
+
+
+def test_a_strategy_that_never_returns_a_weight_is_refused(task):
+    with pytest.raises(DataError, match="returned no weight at any bar; is there a return"):
+        drltrade.backtest(lambda bars: None, env=task, name="nothing")
 
 
 @pytest.mark.parametrize("form", [dict, pd.Series])

@@ -55,8 +55,8 @@ CASES = {
         lambda b: put(b, 40, close=160.0, high=160.0), ("error", "bad_tick"), [40], "close 160, ",
     ),
     "a split": (
-        lambda b: scaled(b, 40, 0.5, 2.0), ("error", "split"), [40],
-        "a split of 2 that nothing tells of; if so, state it: --split A 2015-03-02=2",
+        lambda b: scaled(b, 40, 0.5, 2.0), ("warning", "split"), [40],
+        "perhaps a split of 2 that nothing tells of; if so, state it: --split A 2015-03-02=2",
     ),
     "a split on a volume that is adjusted for it": (
         lambda b: scaled(b, 40, 1 / 7), ("error", "split"), [40], "--split A 2015-03-02=7",

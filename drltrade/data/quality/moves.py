@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from drltrade.data.bars import PRICES
 from drltrade.data.faults import BUSY, LARGE_MOVE, bad_ticks, returns
 from drltrade.data.layout import Adjustment
 from drltrade.data.quality.finding import Finding, Severity, finding
@@ -21,6 +22,8 @@ SURE_BREAK = 20.0
 """Times, where no volume tells; and upwards whatever it tells."""
 ORDINARY = 15.0
 """Median moves of a series up to which a move is one of its own."""
+SPIKE = 15.0
+"""Usual ranges of a bar by which an open, high or low is far from the closes around it."""
 NEAR_UNIT = 0.06
 """How far the move of a bar in another unit may be from a hundred, as a logarithm."""
 TOLD = 0.02
@@ -30,6 +33,7 @@ TOLD = 0.02
 def of_moves(symbol: str, frame: pd.DataFrame, adjustment: Adjustment | None) -> Iterator[Finding]:
     """Moves beyond `LARGE_MOVE`, told apart by what came before, with and after them."""
     ratio = returns(frame["close"].to_numpy(np.float64))
+    yield from _of_spikes(symbol, frame)
     candidates = (ratio > np.exp(SMALLEST_MOVE)) | (ratio < np.exp(-SMALLEST_MOVE))
     if not candidates.any():
         return
@@ -71,6 +75,26 @@ def of_moves(symbol: str, frame: pd.DataFrame, adjustment: Adjustment | None) ->
         if mask.any():
             times = pd.DatetimeIndex(frame.index[mask])
             yield Finding(severity, kind, symbol, times, f"{_shown(ratio[mask])}: {text}")
+
+
+def _of_spikes(symbol: str, frame: pd.DataFrame) -> Iterator[Finding]:
+    """Opens, highs and lows far beyond the closes on both sides of them."""
+    opened, high, low, close = (frame[name].to_numpy(np.float64) for name in PRICES)
+    before = np.concatenate((close[:1], close[:-1]))
+    sound = np.minimum(opened, low) > 0.0
+    top, bottom = np.maximum(close, before), np.minimum(close, before)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        usual = float(np.nanmedian(np.log(high / low)))
+        for name, beyond in (
+            ("open", np.maximum(np.log(opened / top), np.log(bottom / opened))),
+            ("high", np.log(high / top)), ("low", np.log(bottom / low)),
+        ):  # fmt: skip
+            far = sound & (beyond > max(np.log(1.0 + LARGE_MOVE), SPIKE * usual))
+            yield from finding(
+                "warning", "bad_tick", symbol, frame, far,
+                f"{name} {{{name}:g}} is far from the closes around it (close {{close:g}}): orders "
+                "and stops fill there",
+            )  # fmt: skip
 
 
 def _untraded(volume: Floats, ratio: Floats) -> Mask:

@@ -29,6 +29,8 @@ ORDINARY = np.log(2.0)
 """How far from its usual volume an ordinary day is, as a logarithm."""
 SURE = np.log(1.9)
 """Smaller splits are told from true moves by their volume alone, and not for sure."""
+TRUE = np.log(2.5)
+"""Moves that shares have truly made overnight, on two or three times their volume."""
 HUGE = np.log(3.5)
 """Splits from which on an unchanged volume rules out a true move."""
 CLEAR = 12.0
@@ -91,7 +93,8 @@ def untold_splits(frame: pd.DataFrame, ratio: Floats, asked: NDArray[np.bool_]) 
         told_by_volume = in_new and abs(days - np.log(split)) < abs(days)
         huge = abs(np.log(split)) > HUGE and in_old
         if large and (in_new or in_old):
-            shares[row], sure[row] = split, short and (told_by_volume or huge)
+            sure[row] = short and (told_by_volume or huge) and abs(np.log(split)) > TRUE
+            shares[row] = split
         elif told_by_volume and short:
             shares[row] = split
     return Untold(shares, sure)
