@@ -117,3 +117,52 @@ def test_a_split_within_the_day_counts_from_its_own_bar(tmp_path):
         frame = read_bars(path, layout).frame("x")
         assert set(frame["close"]) == {50.0}
         assert set(frame["volume"]) == {2000.0}
+
+
+def test_a_split_that_the_moves_of_prices_hide_has_to_be_stated(bars_of):
+    table, true = prices(1.5)
+    jump = np.where(np.arange(len(DAYS)) >= SPLIT, 1.25, 1.0)  # +25% on the same day
+    table = table.assign(**{name: table[name] * jump for name in ("open", "high", "low", "close")})
+    table = table.assign(split=splits(1.5))
+    with pytest.raises(DataError, match=r"a split of 1\.5 on 2015-03-30.*too small to be seen"):
+        bars_of(table)
+    np.testing.assert_allclose(bars_of(table, adjustment="raw").frame("x")["close"], true * jump)
+
+
+def test_stock_dividends_alone_have_to_be_stated(bars_of):
+    table, true = prices(1.05)
+    table = table.assign(split=splits(1.05))
+    with pytest.raises(DataError, match=r"a split of 1\.05 on 2015-03-30"):
+        bars_of(table)
+    np.testing.assert_allclose(bars_of(table, adjustment="raw").frame("x")["close"], true)
+
+
+def test_prices_adjusted_for_splits_may_be_for_dividends_too(bars_of):
+    table, _ = prices(raw=False)
+    paid = np.where(np.arange(len(DAYS)) == 20, 0.5, 0.0)
+    with pytest.raises(DataError, match="nothing says whether they are for dividends"):
+        bars_of(table.assign(split_factor=splits(), div_cash=paid))
+    history = bars_of(table.assign(dividends=paid, stock_splits=splits()))
+    np.testing.assert_allclose(history.frame("x")["close"], table["close"])  # as yfinance has them
+
+
+def test_capital_gains_are_paid_as_dividends_are(bars_of):
+    table, _ = prices(1.0)
+    paid = np.where(np.arange(len(DAYS)) == SPLIT, 0.5, 0.0)
+    one = bars_of(table.assign(dividend=paid), adjustment="split")
+    both = bars_of(table.assign(dividend=paid * 0.4, **{"capital gain": paid * 0.6}),
+                   adjustment="split")  # fmt: skip
+    np.testing.assert_allclose(one.frame("x")["close"], both.frame("x")["close"])
+
+
+def test_what_is_found_is_kept_by_all_that_was_stated(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "caches"))
+    table, _ = prices(1.0)
+    table = table.assign(**{f"ask {n}": table[n] for n in ("open", "high", "low", "close")})
+    table.loc[50, ["ask open", "ask high", "ask low", "ask close"]] *= 100.0
+    table.to_csv(tmp_path / "x.csv", index=False)
+    asks = Layout(columns={n: f"ask {n}" for n in ("open", "high", "low", "close")})
+    for _ in range(2):
+        assert len(read_bars(tmp_path / "x.csv").frame("x")) == len(DAYS)
+        with pytest.raises(DataError, match="hardly true"):
+            read_bars(tmp_path / "x.csv", asks)

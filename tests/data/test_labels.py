@@ -107,3 +107,33 @@ def test_regular_hours_keep_what_ends_after_the_open_and_by_the_close():
     day = Bars({"X": bars.frames["X"].loc[kept]}, bars.zone, "30m", "x", "0", "raw")
     with pytest.raises(DataError, match="no bar lies within the trading hours of XTKS"):
         regular_hours(day, "XTKS")
+
+
+def test_the_last_bar_of_a_session_ends_at_its_close():
+    opened = pd.DatetimeIndex(
+        [f"2024-07-{day} {h:02d}:30" for day in ("02", "03") for h in range(9, 16)]
+    )
+    kept = opened[:-3]  # on the 3rd the exchange closes at 13:00
+    found = labelled_by_end(numbered(kept), "1h", "America/New_York", calendar="XNYS").index
+    assert [str(time.time()) for time in found[[0, 6, -1]]] == ["10:30:00", "16:00:00", "13:00:00"]
+    plain = labelled_by_end(numbered(kept), "1h", "America/New_York").index
+    assert str(plain[6].time()) == "16:30:00"
+
+
+def test_a_day_that_opens_in_the_evening_is_the_session_after(tmp_path):
+    days = pd.bdate_range("2019-01-02", periods=15)
+    for hours, zone in ((-7, "America/New_York"), (9.5, "America/New_York")):
+        stamps = (days + pd.Timedelta(hours=hours)).tz_localize(zone).tz_convert("UTC")
+        lines = [f"{time.isoformat()},1,2,1,2,3" for time in stamps]
+        path = tmp_path / "x.csv"
+        path.write_text("\n".join(["timestamp,open,high,low,close,volume", *lines]))
+        (frame,) = read_published(path, Layout(zone=zone, label="open")).frames.values()
+        assert frame.index.equals(days.as_unit("us"))
+
+
+def test_codes_under_a_stated_column_of_symbols_stay_text(tmp_path):
+    rows = [f"{code},2019-01-0{d},1,2,1,2,3" for code in ("000001", "0700", "1E5") for d in (2, 3)]
+    path = tmp_path / "x.csv"
+    path.write_text("\n".join(["code,date,open,high,low,close,volume", *rows]))
+    found = read_published(path, Layout(columns={"symbol": "code"}))
+    assert list(found.frames) == ["000001", "0700", "1E5"]

@@ -264,3 +264,19 @@ def test_a_step_after_which_nothing_is_traded_is_no_split(bars):
     found = {each.kind for each in check({"A": bad})}
     assert "split" not in found
     assert "untraded" in found
+
+
+@pytest.mark.parametrize(
+    ("name", "factor"),
+    [*(("open", factor) for factor in (10.0, 2.0, 0.5, 0.1)), ("high", 10.0), ("high", 2.0),
+     ("low", 0.5), ("low", 0.1)],
+)  # fmt: skip
+def test_a_price_far_from_the_closes_around_it_is_told(bars, name, factor):
+    spoilt = bars.copy()
+    row = spoilt.index[50]
+    spoilt.loc[row, name] *= factor
+    spoilt.loc[row, "high"] = max(spoilt.loc[row, ["open", "high", "low", "close"]])
+    spoilt.loc[row, "low"] = min(spoilt.loc[row, ["open", "high", "low", "close"]])
+    found = [each for each in check({"A": spoilt}) if each.kind in ("bad_tick", "currency_unit")]
+    assert found
+    assert all(row in each.times for each in found)
