@@ -76,6 +76,8 @@ def show_data(name: Name, report: Report = None, as_json: Json = False) -> None:
     zone = bars.zone or "not stated"
     about = f"{bars.source} | {bars.frequency} | adjustment: {bars.adjustment} | zone: {zone}"
     show_table(f"{about}\nsha256 {bars.sha256}", rows, as_json)
+    for line in bars.warnings:
+        typer.echo(f"warning: {line}", err=True)
     if report is not None:
         from drltrade.report.prices import write_prices_report
 

@@ -47,6 +47,11 @@ def bars_of(data: Frames, layout: Layout = AS_IT_STANDS) -> Bars:
     Raises:
         DataError: see `files.read_published`; rows are counted from 1.
     """
+    if not are_frames(data):
+        raise DataError(
+            f"data is a {type(data).__name__}: a path, a name, a frame of pandas or frames by "
+            "symbol are allowed"
+        )
     if isinstance(data, pd.DataFrame):
         published = published_of(export_of_frame(data, layout, "frame"), "frame", "frame", "")
     else:

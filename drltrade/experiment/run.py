@@ -11,7 +11,7 @@ runs/<name>/config.json        resolved env and agent, seed, device
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -58,9 +58,9 @@ class Run:
     path: Path
     env_name: str
     """Of the env preset that `env` began as."""
-    env: TradingConfig | PortfolioConfig
+    env: TradingConfig | PortfolioConfig = field(repr=False)
     agent_name: str
-    agent: AgentPreset
+    agent: AgentPreset = field(repr=False)
     seed: int
     device: str
 

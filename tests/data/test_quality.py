@@ -56,13 +56,13 @@ CASES = {
     ),
     "a split": (
         lambda b: scaled(b, 40, 0.5, 2.0), ("warning", "split"), [40],
-        "perhaps a split of 2 that nothing tells of; if so, state it: --split A 2015-03-02=2",
+        "perhaps a split of 2 that nothing tells of; if so, state it: --split 'A 2015-03-02=2",
     ),
     "a split on a volume that is adjusted for it": (
-        lambda b: scaled(b, 40, 1 / 7), ("error", "split"), [40], "--split A 2015-03-02=7",
+        lambda b: scaled(b, 40, 1 / 7), ("error", "split"), [40], "--split 'A 2015-03-02=7'",
     ),
     "a reverse split": (
-        lambda b: scaled(b, 40, 3.0, 1 / 3), ("error", "split"), [40], "--split A 2015-03-02=1/3",
+        lambda b: scaled(b, 40, 3.0, 1 / 3), ("error", "split"), [40], "--split 'A 2015-03-02=1/3'",
     ),
     "a small split, which only its volume tells": (
         lambda b: scaled(b, 40, 2 / 3, 1.5), ("warning", "split"), [40], "perhaps a split of 1.5",

@@ -122,7 +122,7 @@ def _of_splits(
         sure = untold.sure[row]
         text = (
             f"{ratio[row] - 1.0:+.1%}: {'' if sure else 'perhaps '}a split of {stated} that "
-            f"nothing tells of; if so, state it: --split {symbol} {label}={stated}"
+            f"nothing tells of; if so, state it: --split '{symbol} {label}={stated}'"
         )
         yield Finding(
             "error" if sure else "warning", "split", symbol, pd.DatetimeIndex([time]), text, shares
