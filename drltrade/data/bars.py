@@ -27,6 +27,8 @@ FEW = 20
 _DAY = pd.Timedelta(days=1)
 _DAY_IN_US = 86_400_000_000
 _CALENDAR_DAYS_PER_YEAR = 365.25
+_HOLE = 14.0
+"""Days without a bar that are no holidays."""
 _NEAR = 0.03
 """Relative difference up to which a counted number of bars is the conventional one."""
 
@@ -113,7 +115,9 @@ class Bars:
         if self.calendar is not None:
             return each * sessions_a_year(self.calendar)
         days = _sessions_a_year(pd.DatetimeIndex(per_day.index))
-        span = (index[-1] - index[0]) / _DAY
+        gaps = np.diff(index.as_unit("us").asi8) / _DAY_IN_US
+        # A hole of weeks is no time in which there were few bars.
+        span = (index[-1] - index[0]) / _DAY - gaps[gaps > _HOLE].sum()
         if span < _CALENDAR_DAYS_PER_YEAR - 7:
             return each * days
         counted = (len(index) - 1) / span * _CALENDAR_DAYS_PER_YEAR

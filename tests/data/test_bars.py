@@ -28,6 +28,9 @@ def bars_of(times: pd.DatetimeIndex) -> Bars:
     return Bars({"ABC": frame_of(times)}, "UTC", frequency_of(times), "here", "0", "full")
 
 
+HOLIDAYS = [f"{year}-{day}" for year in range(2015, 2021) for day in (
+    "01-01", "01-20", "02-17", "04-03", "05-25", "07-03", "09-07", "11-26", "12-25"
+)]  # fmt: skip
 SESSIONS = pd.bdate_range("2020-01-01", periods=6)
 
 
@@ -158,3 +161,9 @@ def test_rounding_by_a_rescaling_is_no_fault(price, ratio):
     frame[["open", "high", "low"]] = price * ratio
     frame["close"] = price / (1.0 / ratio)
     check_frame(frame, "here")
+
+
+def test_a_hole_of_a_year_does_not_change_how_many_bars_a_year_has():
+    whole = pd.bdate_range("2015-01-01", "2020-12-31", freq="C", holidays=HOLIDAYS)
+    with_hole = whole[(whole < "2016-06-01") | (whole > "2017-12-01")]
+    assert bars_of(with_hole).periods_per_year == bars_of(whole).periods_per_year == 252.0

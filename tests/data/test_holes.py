@@ -168,3 +168,11 @@ def test_hours_that_are_busier_than_others_are_no_change_of_unit():
     lots = np.where(np.arange(len(times)) < 500, 1.0, 0.01)
     found = found_in({"A": frame.assign(volume=frame["volume"] * busy * lots)})
     assert found == [("volume_unit", "A", 1)]
+
+
+def test_a_hole_of_months_in_daily_bars_is_told():
+    bars = quiet_bars(400)
+    found = [each for each in check({"A": bars.drop(bars.index[100:160])})
+             if each.kind == "missing_bar"]  # fmt: skip
+    assert [(len(each.times), each.severity) for each in found] == [(60, "warning")]
+    assert [each.kind for each in check({"A": bars.drop(bars.index[100:107])})] == []

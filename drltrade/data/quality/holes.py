@@ -27,6 +27,8 @@ SPARSE = 50
 """Places of a day and bar from which bars are too few to tell what is usual."""
 FITTING = 0.9
 """Share of the bars that lie in the sessions of a calendar if it is theirs, on this clock."""
+HOLIDAYS = 14
+"""Days without a bar beyond which it is no holiday: China's golden weeks have ten."""
 COMMON = 5
 """Symbols from which on the others tell what is due."""
 Seen = NDArray[np.bool_]
@@ -89,7 +91,7 @@ def _missing_longer(frame: pd.DataFrame) -> Ints | None:
         every = (times[-1] - times[0]) // DAY + 1
         weekday = (times // DAY + 3) % 7
         if len(times) < ALWAYS * every or not {5, 6} <= set(weekday.tolist()):
-            return None
+            return _long_gaps(times, steps)
         return np.setdiff1d(np.arange(times[0], times[-1], DAY), times)
     if spacing < 6 * DAY:
         return None
@@ -98,6 +100,16 @@ def _missing_longer(frame: pd.DataFrame) -> Ints | None:
         times[i] + np.arange(1, round(steps[i] / spacing), dtype=np.int64) * spacing for i in gaps
     ]
     return np.concatenate(found) if found else None
+
+
+def _long_gaps(times: Ints, steps: Ints) -> Ints | None:
+    """Weekdays in gaps that are longer than any holiday's, of daily bars without weekends."""
+    gaps = np.flatnonzero(steps > HOLIDAYS * DAY)
+    if not len(gaps):
+        return None
+    days = np.concatenate([np.arange(times[i] + DAY, times[i + 1], DAY) for i in gaps])
+    missing: Ints = days[(days // DAY + 3) % 7 < 5]
+    return missing
 
 
 class _Grid(NamedTuple):
