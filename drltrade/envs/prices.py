@@ -18,6 +18,8 @@ class Prices(np.ndarray[Any, np.dtype[np.float64]]):
 
     def __eq__(self, other: object) -> Any:
         """Elementwise; true where both lack a price."""
+        if getattr(other, "__array_ufunc__", self) is None:  # who compares with arrays by itself
+            return NotImplemented
         mine, theirs = self.view(np.ndarray), np.asarray(other)
         return (mine == theirs) | ((mine != mine) & (theirs != theirs))
 

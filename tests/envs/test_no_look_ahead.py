@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from drltrade.data.bars import Bars
-from drltrade.envs.config import DEFAULT_FEATURES
+from drltrade.envs.market_config import DEFAULT_FEATURES
 from drltrade.envs.trading import TradingEnv
 
 
