@@ -36,6 +36,13 @@ def test_progress_waits_thirty_seconds_between_lines():
     assert shown.EVERY == 30.0
 
 
+def well_under_way(folder):
+    """Whether a training has a best checkpoint, and has gone on since."""
+    figures = folder / "metrics.csv"
+    reported = len(figures.read_text().splitlines()) if figures.is_file() else 0
+    return (folder / "checkpoints" / "best.pt").is_file() and reported >= 5
+
+
 @pytest.mark.parametrize("seeds", [[], pytest.param(["--seeds", "2"], marks=pytest.mark.slow)])
 def test_an_interrupt_says_what_was_kept_and_exits_with_130(tmp_path, seeds):
     command = [sys.executable, "-m", "drltrade", "train", "--agent", "ppo", "--run", "r", *seeds,
@@ -46,9 +53,8 @@ def test_an_interrupt_says_what_was_kept_and_exits_with_130(tmp_path, seeds):
         start_new_session=True,
     )  # fmt: skip
     folders = [tmp_path / "r" / f"ppo-seed{i}" for i in (0, 1)] if seeds else [tmp_path / "r"]
-    best = [folder / "checkpoints" / "best.pt" for folder in folders]
     end = time.monotonic() + 120
-    while not all(path.is_file() for path in best):
+    while not all(map(well_under_way, folders)):
         assert time.monotonic() < end
         assert training.poll() is None, training.stderr.read()
         time.sleep(0.1)
