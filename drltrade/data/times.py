@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from drltrade.data.epochs import are_dates, since_1970
 from drltrade.data.layout import Layout
-from drltrade.data.written_times import OFFSET, parse_text
+from drltrade.data.written_times import parse_text
 from drltrade.errors import DataError
 
 
@@ -112,8 +112,3 @@ def _together(dates: pd.Series, of_day: pd.Series) -> pd.Series:
         width = 6 if float(of_day.max()) > 2400 else 4
         clock = of_day.astype(np.int64).astype(str).str.zfill(width)
     return _text(dates) + " " + clock
-
-
-def has_offsets(values: pd.Series) -> bool:
-    """Whether the first of some written times carries an offset from UTC."""
-    return len(values) > 0 and bool(pd.Series([str(values.iloc[0])]).str.contains(OFFSET).iloc[0])

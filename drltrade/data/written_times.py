@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from drltrade.data.layout import Layout
 from drltrade.errors import DataError
 
-OFFSET = r"\d{2}:\d{2}.*?\s*(Z|UTC|GMT|[+-]\d{2}(?::?\d{2})?)$"
+_OFFSET = r"\d{2}:\d{2}.*?\s*(Z|UTC|GMT|[+-]\d{2}(?::?\d{2})?)$"
 _OFFSET_END = r"\s*(Z|UTC|GMT|[+-]\d{2}(?::?\d{2})?)$"
 _DAY_OR_MONTH_FIRST = r"^(\d{1,2})[/.-](\d{1,2})[/.-](\d{4})(.*)$"
 _YEAR_FIRST = r"^(\d{4})[/.](\d{1,2})[/.](\d{1,2})(.*)$"
@@ -38,7 +38,7 @@ def parse_text(
     if layout.date_format is not None:
         return _formatted(text, layout.date_format, rows, where)
     shown = text
-    offset = text.str.extract(OFFSET)[0]
+    offset = text.str.extract(_OFFSET)[0]
     offsets = offset.notna()
     if offsets.any() and not offsets.all():
         i = int(np.argmax((offsets != offsets.iloc[0]).to_numpy()))
