@@ -7,10 +7,12 @@ loaded already, and otherwise right after somebody imports it.
 
 import importlib.util
 import sys
-from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
+
+if TYPE_CHECKING:
+    from importlib.abc import Loader
 
 ENTRY_POINTS = {
     "drltrade/Trading-v0": ("drltrade.envs.trading:TradingEnv", "drltrade.envs.vector:trading"),
@@ -41,7 +43,7 @@ def _register_all(gymnasium: ModuleType) -> None:
             )  # fmt: skip
 
 
-class _AfterImport(MetaPathFinder):
+class _AfterImport:  # no MetaPathFinder: importlib.abc takes 16 ms to import
     """Finds Gymnasium once, the usual way, and has its loader register the ids when it is done."""
 
     def find_spec(self, fullname: str, path: Any, target: Any = None) -> ModuleSpec | None:
@@ -50,12 +52,12 @@ class _AfterImport(MetaPathFinder):
         sys.meta_path.remove(self)
         spec = importlib.util.find_spec(fullname)
         if spec is not None and spec.loader is not None:
-            spec.loader = _RegisteringLoader(spec.loader)
+            spec.loader = cast("Loader", _RegisteringLoader(spec.loader))
         return spec
 
 
-class _RegisteringLoader(Loader):
-    def __init__(self, loader: Loader) -> None:
+class _RegisteringLoader:
+    def __init__(self, loader: "Loader") -> None:
         self._loader = loader
 
     def create_module(self, spec: ModuleSpec) -> ModuleType | None:

@@ -198,7 +198,7 @@ def test_a_close_adjusted_beside_prices_that_are_not(bars):
 def test_another_security_after_a_gap(bars):
     late = scaled(bars, 60, 40.0)
     late.index = late.index[:60].append(late.index[60:] + pd.Timedelta(days=365))
-    assert kinds(check({"A": late})) == [("error", "ticker_reuse")]
+    assert kinds(check({"A": late})) == [("error", "ticker_reuse"), ("warning", "missing_bar")]
 
 
 def test_prices_that_stand_still(bars):
