@@ -41,6 +41,7 @@ from drltrade.envs.task import Task
 from drltrade.envs.trading import TradingEnv
 from drltrade.envs.vector import MarketVectorEnv
 from drltrade.experiment.presets import resolve_agent, resolve_env
+from drltrade.training.heap import keep_freed_memory
 
 REPETITIONS = 5
 
@@ -177,6 +178,7 @@ def compare(
 def main() -> None:
     """Measure and print."""
     torch.set_num_threads(1)
+    keep_freed_memory()  # as every training does; both PPOs are in this process
     print_machine("drltrade", "stable-baselines3", "torch", "numpy", "gymnasium")
     daily = Task.build(resolve_env("sp500-daily", {}))
     long = task_on(walk(BARS, features=FEATURES), TradingConfig(data="walk", window=WINDOW))

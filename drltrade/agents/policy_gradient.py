@@ -68,10 +68,13 @@ class PolicyGradientAgent(ABC, Generic[Config]):
     def _judged(self, flat: Rollout, batch: Batch) -> Judged:
         """What the network says of some steps of a flattened rollout."""
         network = self.network
-        outputs, value = network(batch.embedding, flat.account[batch.steps])
-        outputs = outputs.float()
+        groups = len(batch.embedding)
+        account = flat.account[batch.steps]
+        account = account.view(groups, len(account) // max(groups, 1), account.shape[-1])
+        outputs, value = network(batch.embedding.unsqueeze(1), account)
+        outputs, value = outputs.float().flatten(0, 1), value.float().flatten(0, 1)
         log_probability = network.head.log_probability(outputs, flat.action[batch.steps])
-        return Judged(log_probability, value.float(), network.head.entropy(outputs))
+        return Judged(log_probability, value, network.head.entropy(outputs))
 
     def policy(self) -> NetworkPolicy:
         """The most probable action (continuous: the mean)."""

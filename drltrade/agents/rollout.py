@@ -59,29 +59,40 @@ class ActorCritic(nn.Module):
 
     def forward(self, embedding: Tensor, account: Tensor) -> tuple[Tensor, Tensor]:
         """[..., N 2H], [..., 3 N + 1] -> action outputs [..., N O], values [...]."""
-        return self.act(embedding, account), self.value(embedding, account)
+        actor, critic = self._halves(embedding)
+        return self._act(actor, account), self._value(critic, account)
 
     def act(self, embedding: Tensor, account: Tensor) -> Tensor:
         """-> [..., N O]."""
-        outputs: Tensor = self.actor(self._half(embedding, 0), account)
+        return self._act(self._halves(embedding)[0], account)
+
+    def value(self, embedding: Tensor, account: Tensor) -> Tensor:
+        """-> [...]."""
+        return self._value(self._halves(embedding)[1], account)
+
+    def _act(self, half: Tensor, account: Tensor) -> Tensor:
+        outputs: Tensor = self.actor(half, account)
         if isinstance(self.head, GaussianHead):
             return self.head.trading(outputs, account)
         return outputs
 
-    def value(self, embedding: Tensor, account: Tensor) -> Tensor:
-        """-> [...]."""
-        values: Tensor = self.critic(self._half(embedding, 1), account)
+    def _value(self, half: Tensor, account: Tensor) -> Tensor:
+        values: Tensor = self.critic(half, account)
         return values.squeeze(-1)
 
     def entropy_weight(self, progress: float) -> float:
         """Of the entropy after a share `progress` of the training: first explore, then commit."""
         return self._ent_coef * (1.0 - progress)
 
-    def _half(self, embedding: Tensor, which: int) -> Tensor:
-        if self.assets == 1:
-            return embedding[..., which * self.width : (which + 1) * self.width]
+    def _halves(self, embedding: Tensor) -> tuple[Tensor, Tensor]:
+        """The actor's and the critic's, [..., N H] each.
+
+        `unbind` puts the two gradients together once; a slice would fill a gradient of the whole
+        embedding with zeros for each half, which costs more than the products on large batches.
+        """
         each = embedding.reshape(*embedding.shape[:-1], self.assets, 2, self.width)
-        return each[..., which, :].flatten(-2)
+        actor, critic = each.unbind(-2)
+        return actor.flatten(-2), critic.flatten(-2)
 
 
 class Rollout(NamedTuple):
@@ -116,7 +127,7 @@ class Batch(NamedTuple):
     steps: Tensor
     """[B] places in the flattened rollout."""
     embedding: Tensor
-    """[B, E]."""
+    """[G, E], of B / G steps in a row each: those of twins, who stand at the same bar."""
 
 
 class Collector:
@@ -228,7 +239,7 @@ class Collector:
             order = torch.randperm(steps * n, **options)  # type: ignore[call-overload]
             for groups in order.split(max(size // twins, 1)):
                 embedding = self.view.embed(encoder, bars.flatten()[groups])
-                yield Batch(self._twins_of(groups), self._for_twins(embedding))
+                yield Batch(self._twins_of(groups), embedding)
             return
         order = torch.randperm(n, **options)  # type: ignore[call-overload]
         row = torch.arange(steps, device=order.device) * rollout.t.shape[1]

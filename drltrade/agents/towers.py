@@ -65,7 +65,10 @@ class Tower(nn.Module):
         market = embedding.reshape(*embedding.shape[:-1], self.assets, -1)
         if self.account is not None:
             assert account is not None
-            market = market + self.account(self._told(account, extra))
+            # Laid out the other way round the weight has a quick gradient: with a handful of inputs
+            # the product of a long thin matrix by another takes some processors ten times as long.
+            weight = self.account.weight.t().contiguous()
+            market = market + self._told(account, extra) @ weight
         hidden = self.body(market)
         outputs: Tensor = self.head(hidden.mean(-2) if self.pooled else hidden)
         return outputs if self.pooled else outputs.flatten(-2)

@@ -15,6 +15,7 @@ from torch import Tensor
 from drltrade.errors import TrainingError
 from drltrade.settings import Settings
 from drltrade.training.checkpoint import save_weights
+from drltrade.training.heap import keep_freed_memory
 from drltrade.training.logging import TrainingLog
 from drltrade.training.stopping import EarlyStopping
 
@@ -143,6 +144,7 @@ def train(
         TrainingError: the loss or a gradient was not finite. The weights before that step are in
             `checkpoints/last.pt`, the best ones in `best.pt`. On Ctrl-C the same are kept.
     """
+    keep_freed_memory()
     with cpu_threads(config.threads):
         try:
             learner.learn(config.total_steps, recorder)
