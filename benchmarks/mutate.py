@@ -126,10 +126,9 @@ def survives(mutant: Mutant, tree: Path) -> bool:
 def _tests(mutant: Mutant) -> list[str]:
     """The files that are to find a mutant: the one of its own name first, the long ones last."""
     told = next(tests for place, tests in TESTED.items() if mutant.file.startswith(place)).split()
-    files = [
-        file for each in told
-        for file in ([ROOT / each] if each.endswith(".py") else sorted((ROOT / each).glob("test_*")))
-    ]  # fmt: skip
+    files: list[Path] = []
+    for place in map(ROOT.joinpath, told):
+        files += [place] if place.suffix else sorted(place.glob("test_*.py"))
     own = f"test_{Path(mutant.file).stem}"
     files.sort(key=lambda file: (file.stem != own, file.stem in LONG))
     return [str(file.relative_to(ROOT)) for file in files]
