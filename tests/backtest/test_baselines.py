@@ -146,6 +146,22 @@ def test_moving_averages_are_of_10_and_50_bars():
     np.testing.assert_array_equal(found, np.where(long[:-1], 1.0, -1.0))
 
 
+def test_mean_reversion_is_of_20_bars_and_one_deviation():
+    close = np.random.default_rng(4).normal(0.0, 1.0, 400).cumsum() + 100.0
+    last = np.lib.stride_tricks.sliding_window_view(close, 20)
+    distance = np.concatenate((np.full(19, np.nan), (close[19:] - last.mean(1)) / last.std(1)))
+    stance, right = 0.0, []
+    for before, now in zip(distance[19:-2], distance[20:-1], strict=True):
+        if abs(now) > 1.0:
+            stance = -np.sign(now)
+        elif now * before < 0.0:
+            stance = 0.0
+        right.append(stance)
+    assert {-1.0, 0.0, 1.0} == set(right[60:])
+    found = mean_reversion(close, range(20, 400), -1.0, 1.0)
+    np.testing.assert_array_equal(found[60:], right[60:])
+
+
 def test_equal_weights_are_restored_in_the_first_bar_of_a_month():
     times = pd.date_range("2024-07-31 20:00", periods=8, freq="h")
     frames = {
