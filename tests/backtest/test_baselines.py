@@ -1,5 +1,7 @@
 """Rules to compare with: small cases by hand, no future, the turnover asked for."""
 
+from itertools import pairwise
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -151,7 +153,7 @@ def test_mean_reversion_is_of_20_bars_and_one_deviation():
     last = np.lib.stride_tricks.sliding_window_view(close, 20)
     distance = np.concatenate((np.full(19, np.nan), (close[19:] - last.mean(1)) / last.std(1)))
     stance, right = 0.0, []
-    for before, now in zip(distance[19:-2], distance[20:-1], strict=True):
+    for before, now in pairwise(distance[19:-1]):
         if abs(now) > 1.0:
             stance = -np.sign(now)
         elif now * before < 0.0:
