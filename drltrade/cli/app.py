@@ -24,7 +24,10 @@ Env = Annotated[
     str, typer.Option("--env", help="Env preset: a name from `drltrade envs`, or a file.")
 ]
 AgentName = Annotated[
-    str, typer.Option("--agent", help="Agent preset: a name from `drltrade agents`, or a file.")
+    str,
+    typer.Option(
+        "--agent", help="Agent preset: a name from `drltrade agents`, a file, or file.py:Class."
+    ),
 ]
 Assignments = Annotated[
     list[str] | None,
@@ -33,6 +36,12 @@ Assignments = Annotated[
 Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 Period = Annotated[str, typer.Option(help="train, validation, test or all.")]
+TrustCode = Annotated[
+    bool,
+    typer.Option(
+        "--trust-code", help="Execute features or agents in files that a run brings along."
+    ),
+]
 
 Benchmark = Annotated[
     str | None,
@@ -159,6 +168,7 @@ def backtest(
     period: Period = "test",
     report: Annotated[Path | None, typer.Option(help="Write an HTML report there.")] = None,
     benchmark: Benchmark = None,
+    trust_code: TrustCode = False,
     as_json: Json = False,
 ) -> None:
     """Run a trained policy, a baseline or a table of targets over a period."""
@@ -166,7 +176,7 @@ def backtest(
     from drltrade.experiment.presets import parse_assignments
 
     overrides: dict[str, Any] = parse_assignments(assignments or [])
-    subjects = Subjects(run, baseline, targets, strategy)
+    subjects = Subjects(run, baseline, targets, strategy, trust_code)
     run_backtest(subjects, env, overrides, period, report, benchmark, as_json)
 
 
@@ -186,13 +196,14 @@ def report(
         list[str] | None,
         typer.Option(help="Show this one beside buy-and-hold; may be repeated. Default: all."),
     ] = None,
+    trust_code: TrustCode = False,
     as_json: Json = False,
 ) -> None:
     """Write the HTML report of runs on one market, beside strategies and baselines."""
     from drltrade.cli.backtests import Beside, report_folders
 
     beside = Beside(benchmark, strategy or (), baseline)
-    report_folders(runs, out, period, beside, as_json)
+    report_folders(runs, out, period, beside, as_json, trust_code)
 
 
 @app.command()

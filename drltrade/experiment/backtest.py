@@ -26,6 +26,7 @@ from drltrade.errors import ConfigError, DataError
 from drltrade.evaluation.metrics import metrics
 from drltrade.evaluation.relative import relative_metrics
 from drltrade.experiment.benchmark import benchmark_entry
+from drltrade.experiment.plan import found_features
 from drltrade.experiment.presets import merge, resolve_env
 from drltrade.experiment.run import Run, unrewarded
 from drltrade.functions import load_function
@@ -230,8 +231,9 @@ def _task(subject: Any, env: Any, overrides: Mapping[str, Any]) -> Task:
         if env is None and not overrides:
             return subject.task
         config = _overridden(subject.env, overrides) if env is None else resolve_env(env, overrides)
+        config = config.model_copy(update={"features": found_features(config.features)})
         _check_shape(config, subject)
-        return Task.build(config, preparation=subject.task.preparation)
+        return Task.build(config, preparation=subject.task.preparation, functions=subject.functions)
     if env is None and hasattr(subject, "get_env"):
         env = subject.get_env()  # the one that a model of stable-baselines3 learned in
     if env is None:

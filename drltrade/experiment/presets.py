@@ -7,6 +7,7 @@ from typing import Any, Literal, NamedTuple
 
 from gymnasium.vector import AutoresetMode
 
+from drltrade.agents.installed import Load
 from drltrade.agents.registry import config_model, parse_agent
 from drltrade.agents.sb3 import PREFIX
 from drltrade.envs.config import PortfolioConfig, TradingConfig, parse_env
@@ -15,7 +16,7 @@ from drltrade.envs.single import MarketEnv
 from drltrade.envs.task import Task
 from drltrade.envs.vector import MarketVectorEnv
 from drltrade.errors import ConfigError, suggestion
-from drltrade.market.reward_spec import parse_reward
+from drltrade.functions import in_file, load_function
 from drltrade.settings import Settings, parse
 from drltrade.training.loop import TrainingConfig
 from drltrade.workspace import packaged, search_path
@@ -53,13 +54,13 @@ def read_preset(kind: Kind, name: str) -> tuple[Values, str]:
 
     Args:
         kind: "envs" or "agents".
-        name: of a preset, or the path of a TOML file; for agents also sb3:NAME, which takes
-            all of the algorithm's own defaults.
+        name: of a preset, or the path of a TOML file; for agents also sb3:NAME or file.py:Class,
+            which take all of the algorithm's own defaults.
 
     Raises:
         ConfigError: there is no such preset, or the file is no valid TOML.
     """
-    if kind == "agents" and name.startswith(PREFIX):
+    if kind == "agents" and (name.startswith(PREFIX) or in_file(name)):
         return {"algorithm": name}, name
     return _read(kind, _find(kind, name), ())
 
@@ -68,6 +69,8 @@ def _find(kind: Kind, name: str, beside: Path | None = None) -> Path:
     """The file of a preset; a file that extends its own name (`beside`) means the packaged one."""
     if name.endswith(".toml"):
         return beside.parent / name if beside is not None else Path(name)
+    if kind == "agents" and name.endswith(".py"):
+        raise ConfigError(f"--agent {name}: name the class in it, too: {name}:Class")
     presets = list_presets(kind)
     if beside is not None and beside.stem == name:
         presets = {path.stem: path for path in sorted(packaged(kind).glob("*.toml"))}
@@ -96,6 +99,8 @@ def _read(kind: Kind, path: Path, above: tuple[Path, ...]) -> tuple[Values, str]
 
 def preset_name(name: str) -> str:
     """What to call a preset, or the file of one, in a report or a folder's name."""
+    if own := in_file(name):
+        return f"{own.file.stem}-{own.name}"
     return Path(name).stem.replace(":", "-")
 
 
@@ -157,19 +162,14 @@ def split_overrides(overrides: Mapping[str, Any], agent: Values | None) -> tuple
 
 
 def resolve_env(name: str, overrides: Mapping[str, Any]) -> TradingConfig | PortfolioConfig:
-    """An env preset with overrides, validated. Here a reward may be a Python function, too."""
+    """An env preset with overrides, validated."""
     values, where = read_preset("envs", name)
     # Naming one kind of action replaces the others.
     kinds = {"positions", "position_range", "order_units"}
     if kinds & set(overrides):
         values = {key: value for key, value in values.items() if key not in kinds}
     values, where = merge(values, overrides), _overridden(where, overrides)
-    reward: Any = values.get("reward")
-    if not any(map(callable, reward if isinstance(reward, Mapping) else [reward])):
-        return parse_env(values, where)
-    del values["reward"]  # what no file can say, settings cannot read
-    parse_reward(reward)
-    return parse_env(values, where).model_copy(update={"reward": reward})
+    return parse_env(values, where)
 
 
 def resolve_agent(name: str, overrides: Mapping[str, Any]) -> AgentPreset:
@@ -182,12 +182,14 @@ def _overridden(where: str, overrides: Mapping[str, Any]) -> str:
     return f"{where} with {', '.join(overrides)} overridden" if overrides else where
 
 
-def agent_from_dict(values: Mapping[str, Any], where: str) -> AgentPreset:
-    """Validate what a file in `agents/` says."""
+def agent_from_dict(
+    values: Mapping[str, Any], where: str, load: Load = load_function
+) -> AgentPreset:
+    """Validate what a file in `agents/` says; `load` loads an agent in a file."""
     values = dict(values)
     description = str(values.pop("description", ""))
     training = parse(TrainingConfig, values.pop("training", {}), f"{where} [training]")
-    algorithm = parse_agent(values, where)
+    algorithm = parse_agent(values, where, load)
     least = getattr(algorithm, "steps_to_learn", 0)
     if training.total_steps < least:
         raise ConfigError(
