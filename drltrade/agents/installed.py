@@ -23,6 +23,9 @@ from drltrade.errors import ConfigError
 from drltrade.functions import load_function
 from drltrade.settings import Settings
 
+SB3 = "sb3:"
+"""Before the name of an algorithm of stable-baselines3 or sb3-contrib."""
+
 GROUP = "drltrade.agents"
 METHODS: dict[str, tuple[str, ...]] = {
     "learn": ("total_steps", "on_progress"),

@@ -14,6 +14,7 @@ from drltrade.agents.dqn import DQN, DQNConfig
 from drltrade.agents.exo_dqn import ExoDQN, ExoDQNConfig
 from drltrade.agents.installed import (
     GROUP,
+    SB3,
     Load,
     agent_in_file,
     check_policy,
@@ -24,10 +25,10 @@ from drltrade.agents.installed import (
 from drltrade.agents.ppo import PPO, PPOConfig
 from drltrade.agents.reinforce import Reinforce, ReinforceConfig
 from drltrade.agents.sac import SAC, SACConfig
-from drltrade.agents.sb3 import PREFIX, SB3Agent, SB3Config, algorithm_class
+from drltrade.agents.sb3 import SB3Agent, SB3Config, algorithm_class
 from drltrade.agents.td3 import TD3, TD3Config
 from drltrade.envs.task import Task
-from drltrade.errors import ConfigError, DeviceError, suggestion
+from drltrade.errors import ConfigError, DeviceError, listed, suggestion
 from drltrade.functions import in_file, load_function
 from drltrade.settings import Settings, parse
 
@@ -66,7 +67,7 @@ ALGORITHMS: dict[str, tuple[type[Settings], Any]] = {
 
 
 def _lookup(name: object, where: str, load: Load = load_function) -> tuple[type[Settings], Any]:
-    if isinstance(name, str) and name.startswith(PREFIX):
+    if isinstance(name, str) and name.startswith(SB3):
         algorithm_class(name)
         return SB3Config, SB3Agent
     if isinstance(name, str) and name in ALGORITHMS:
@@ -84,7 +85,7 @@ def _lookup(name: object, where: str, load: Load = load_function) -> tuple[type[
     known = [*ALGORITHMS, *others]
     raise ConfigError(
         f"{where}: algorithm {name!r} is unknown{suggestion(name, known)} (allowed: "
-        f"{', '.join(known)}, file.py:Class, and sb3:NAME for any algorithm of "
+        f"{listed(known, name)}, file.py:Class, and sb3:NAME for any algorithm of "
         "stable-baselines3 or sb3-contrib)"
     )
 

@@ -133,10 +133,13 @@ def train(
     as_json: Json = False,
 ) -> None:
     """Train an agent on a market; the run folder keeps everything."""
-    from drltrade.cli import trials
-    from drltrade.experiment.presets import parse_assignments
+    from drltrade.cli.early import check_presets
+    from drltrade.experiment.preset_files import parse_assignments
 
     overrides = parse_assignments(assignments or [])
+    check_presets(env, agent, overrides)
+    from drltrade.cli import trials
+
     if seeds is None:
         trials.train_one(env, agent, seed, device, run, overrides, benchmark, as_json)
     else:
@@ -172,10 +175,13 @@ def backtest(
     as_json: Json = False,
 ) -> None:
     """Run a trained policy, a baseline or a table of targets over a period."""
-    from drltrade.cli.backtests import Subjects, run_backtest
-    from drltrade.experiment.presets import parse_assignments
+    from drltrade.cli.early import check_backtest
+    from drltrade.experiment.preset_files import parse_assignments
 
     overrides: dict[str, Any] = parse_assignments(assignments or [])
+    check_backtest(run, baseline, targets, strategy, env, overrides)
+    from drltrade.cli.backtests import Subjects, run_backtest
+
     subjects = Subjects(run, baseline, targets, strategy, trust_code)
     run_backtest(subjects, env, overrides, period, report, benchmark, as_json)
 
@@ -200,6 +206,11 @@ def report(
     as_json: Json = False,
 ) -> None:
     """Write the HTML report of runs on one market, beside strategies and baselines."""
+    from drltrade.cli.early import check_folders, check_own_file
+
+    check_folders(runs)
+    for each in strategy or ():
+        check_own_file(each, "strategy")
     from drltrade.cli.backtests import Beside, report_folders
 
     beside = Beside(benchmark, strategy or (), baseline)
@@ -223,10 +234,14 @@ def ladder(
     as_json: Json = False,
 ) -> None:
     """Score an agent on synthetic markets whose optimum is known: what share of it does it earn?"""
-    from drltrade.cli.ladder import run_ladder
-    from drltrade.experiment.presets import parse_assignments
+    from drltrade.experiment.preset_files import parse_assignments, read_preset
 
     overrides = parse_assignments(assignments or [])
+    read_preset("agents", agent)  # names that are none are told before torch is imported
+    for each in rung or ():
+        read_preset("envs", each)
+    from drltrade.cli.ladder import run_ladder
+
     run_ladder(agent, rung or [], seeds, steps, overrides, device, report, as_json)
 
 

@@ -55,8 +55,6 @@ def run_backtest(
 ) -> None:
     """Backtest exactly one of a run, a baseline, a table of targets or a strategy."""
     run, baseline = subjects.run, subjects.baseline
-    if sum(subject is not None for subject in subjects[:4]) != 1:
-        raise ConfigError("give one of --run, --baseline, --targets and --strategy")
     overrides, of_agent = split_overrides(overrides, None)
     if of_agent:
         raise ConfigError(f"a backtest takes no keys of an agent: {', '.join(of_agent)}")

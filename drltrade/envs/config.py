@@ -13,7 +13,7 @@ from drltrade.envs.market_config import MarketConfig, Symbol, parse_market
 from drltrade.envs.periods import Periods
 from drltrade.errors import ConfigError
 from drltrade.market.costs import MOST_LEVERAGE, Costs, Margin, market_rules
-from drltrade.market.simulator import Rules
+from drltrade.market.rules import Rules
 from drltrade.market.synthetic import Synthetic
 from drltrade.settings import parse
 

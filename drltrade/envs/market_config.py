@@ -18,7 +18,7 @@ from drltrade.features.declarations import parse_feature, parse_features
 from drltrade.features.reduction import Pca, Selection
 from drltrade.market.costs import Bracket, Costs, Margin
 from drltrade.market.reward_spec import parse_reward
-from drltrade.market.simulator import Starts
+from drltrade.market.rules import Starts
 from drltrade.market.terms import Fill
 from drltrade.settings import Settings, parse
 

@@ -15,9 +15,9 @@ from drltrade.envs.market_config import MarketConfig, parse_market
 from drltrade.envs.observations import Observation
 from drltrade.envs.rendering import RENDER_FPS, RENDER_MODES, Picture
 from drltrade.envs.task import Task
-from drltrade.errors import ConfigError, UnknownKeywordError, suggestion
+from drltrade.errors import ConfigError, UnknownKeywordError, listed, suggestion
 from drltrade.market.terms import OBSERVED_BOUND
-from drltrade.settings import parse
+from drltrade.settings import inner_keys, parse
 
 SHARED = {"period", "episode_length"}
 """What may be given beside a prepared task."""
@@ -142,13 +142,15 @@ def _check_keywords(model: type[Any], where: str, settings: dict[str, Any]) -> N
     an "unexpected keyword argument".
     """
     allowed = sorted(model.model_fields)
+    known = [*allowed, *inner_keys(model)]
     unknown = [
-        f"unexpected keyword argument {key!r}: key {key!r} is unknown{suggestion(key, allowed)}"
+        f"unexpected keyword argument {key!r}: key {key!r} is unknown{suggestion(key, known)}"
         for key in settings
         if key not in allowed
     ]
     if unknown:
-        raise UnknownKeywordError(f"{where}: {'; '.join(unknown)} (allowed: {', '.join(allowed)})")
+        named = listed(allowed, next(key for key in settings if key not in allowed))
+        raise UnknownKeywordError(f"{where}: {'; '.join(unknown)} (allowed: {named})")
 
 
 def _episode(task: Task, config: MarketConfig) -> Episode:

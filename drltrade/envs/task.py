@@ -15,7 +15,8 @@ from drltrade.envs.synthetic import source_of, synthetic_market
 from drltrade.errors import ConfigError
 from drltrade.features.own import OwnFunction
 from drltrade.features.preparation import Preparation
-from drltrade.market.simulator import Rules, Simulator
+from drltrade.market.rules import Rules
+from drltrade.market.simulator import Simulator
 from drltrade.market.tensors import Market
 
 

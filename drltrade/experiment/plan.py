@@ -17,16 +17,11 @@ from drltrade.envs.config import PortfolioConfig, TradingConfig
 from drltrade.envs.make import face
 from drltrade.envs.task import Task
 from drltrade.errors import ConfigError
+from drltrade.experiment.env_presets import resolve_env
 from drltrade.experiment.manifest import manifest
 from drltrade.experiment.own_code import keep
-from drltrade.experiment.presets import (
-    AgentPreset,
-    preset_name,
-    read_preset,
-    resolve_agent,
-    resolve_env,
-    split_overrides,
-)
+from drltrade.experiment.preset_files import preset_name, read_preset
+from drltrade.experiment.presets import AgentPreset, resolve_agent, split_overrides
 from drltrade.features.declarations import parse_feature
 from drltrade.features.declarations import with_full_path as feature_with_full_path
 from drltrade.functions import in_file, with_full_path

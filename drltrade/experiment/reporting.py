@@ -17,6 +17,7 @@ from drltrade.envs.task import Task
 from drltrade.errors import ConfigError
 from drltrade.experiment.backtest import Backtest, backtest
 from drltrade.experiment.benchmark import benchmark_entry
+from drltrade.experiment.env_presets import OF_REAL_MARKETS
 from drltrade.experiment.run import Run
 from drltrade.features.declarations import parse_feature
 from drltrade.market.reward_spec import parse_reward
@@ -30,9 +31,6 @@ NOTE = (
     "The agents were trained on {train}, their best checkpoints were chosen on {validation}, and "
     "they are judged on {test}, which neither training nor choice has seen."
 )
-
-OF_REAL_MARKETS = {"data", "symbol", "train_symbols", "periods", "frequency", "calendar"}
-"""Keys of a preset that a synthetic market has no use for."""
 
 
 def baseline_entries(

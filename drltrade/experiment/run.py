@@ -32,16 +32,11 @@ from drltrade.atomic import write_json
 from drltrade.envs.config import PortfolioConfig, TradingConfig, parse_env
 from drltrade.envs.task import Task
 from drltrade.errors import ConfigError, DataError
+from drltrade.experiment.env_presets import resolve_env
 from drltrade.experiment.own_code import OwnCode
 from drltrade.experiment.plan import env_name_of, plan_runs
-from drltrade.experiment.presets import (
-    AgentPreset,
-    agent_from_dict,
-    preset_name,
-    read_preset,
-    resolve_env,
-    split_overrides,
-)
+from drltrade.experiment.preset_files import preset_name, read_preset
+from drltrade.experiment.presets import AgentPreset, agent_from_dict, split_overrides
 from drltrade.features.declarations import parse_feature
 from drltrade.features.own import OwnFunction
 from drltrade.features.preparation import Preparation

@@ -16,12 +16,8 @@ from typing import Any, TypeVar
 
 from drltrade.agents.registry import learns_together, resolve_device
 from drltrade.errors import ConfigError
-from drltrade.experiment.presets import (
-    preset_name,
-    read_preset,
-    resolve_agent,
-    split_overrides,
-)
+from drltrade.experiment.preset_files import preset_name, read_preset
+from drltrade.experiment.presets import resolve_agent, split_overrides
 from drltrade.experiment.run import Run, load_run, train, train_together
 
 Job = TypeVar("Job")

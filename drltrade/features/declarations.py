@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 from drltrade import functions
 from drltrade.data.frequencies import parse_frequency
-from drltrade.errors import ConfigError, suggestion
+from drltrade.errors import ConfigError, listed, suggestion
 from drltrade.features.cross_section import CROSS_SECTIONAL, CrossSectional
 from drltrade.features.kinds import FEATURES, FeatureKind, Number, Parameter
 from drltrade.features.kinds.kind import Another, Kind, SeriesName
@@ -230,7 +230,10 @@ def _resolved(call: _Call) -> Feature:
     series, _, name = call.name.rpartition(".")
     if name not in KINDS:
         hint = suggestion(name, KINDS)
-        raise _Wrong(f" is unknown{hint} (available: {', '.join(sorted(KINDS))})")
+        raise _Wrong(
+            f" is unknown{hint} (available: {listed(sorted(KINDS), name)}; see "
+            "`drltrade envs features`)"
+        )
     kind, given = KINDS[name], call.inside
     allowed = "; ".join(str(parameter) for parameter in kind.parameters) or "no parameters"
     if len(given) > len(kind.parameters):

@@ -6,9 +6,9 @@ in a recursion at its own bar alone.
 """
 
 from collections.abc import Callable
+from functools import cache, wraps
 from typing import Any, TypeVar, cast
 
-import numba
 import numpy as np
 
 from drltrade.features.arrays import Floats
@@ -18,8 +18,19 @@ _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
 def _compiled(function: _Function) -> _Function:
-    compiled: Any = numba.njit(cache=True, nogil=True, error_model="numpy")(function)
-    return cast(_Function, compiled)
+    """Compile a loop when it is first called: numba takes longer to import than to find a typo."""
+
+    @cache
+    def compiled() -> Any:
+        import numba
+
+        return numba.njit(cache=True, nogil=True, error_model="numpy")(function)
+
+    @wraps(function)
+    def call(*arguments: Any) -> Any:
+        return compiled()(*arguments)
+
+    return cast(_Function, call)
 
 
 @_compiled

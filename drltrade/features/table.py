@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from drltrade.data.bars import COLUMNS
 from drltrade.errors import ConfigError, DataError
 from drltrade.features.arrays import Floats
 from drltrade.features.cross_section import CrossSectional, Grid, Panel
@@ -26,7 +27,8 @@ def feature_table(
     """Compute declared features of one symbol's bars.
 
     Args:
-        frame: bars [T], columns open, high, low, close, volume, indexed by bar time.
+        frame: bars [T], columns open, high, low, close, volume, in upper or lower case, indexed by
+            bar time.
         declared: such as ["log_return(1)", "rsi(14)", "weekday()", "rsi(14)@1w"]; also functions
             of your own, "file.py:function" or themselves (see `features.own`).
         context: exogenous series, and what was learned from a train period.
@@ -39,7 +41,7 @@ def feature_table(
         ConfigError: the list is wrong, or has a feature that compares instruments.
         DataError: too few bars, a column is missing, or a feature is not finite after its warm-up.
     """
-    return _assembled(frame, parse_features(declared), context or Context(), {})
+    return _assembled(_named(frame), parse_features(declared), context or Context(), {})
 
 
 def feature_tables(
@@ -65,6 +67,7 @@ def feature_tables(
         ConfigError, DataError: as `feature_table`; names the symbol.
     """
     features, context = parse_features(declared), context or Context()
+    frames = {symbol: _named(frame) for symbol, frame in frames.items()}
     compared = [each for each in features if isinstance(each.kind, CrossSectional)]
     grids: dict[Feature, Grid] = {}
     panel = None
@@ -154,6 +157,7 @@ class FeatureStream:
         """
         if self._failed:
             raise DataError("features: an update of this stream has failed; begin a new one")
+        frame = _named(frame)
         times = pd.DatetimeIndex(frame.index)
         if len(times) == 0:
             raise DataError("features: there is no bar to take in")
@@ -204,6 +208,18 @@ def _assembled(
         value = float(table.to_numpy()[row, column])
         raise DataError(f"features: {table.columns[column]} = {value} at {table.index[row]}")
     return table
+
+
+def _named(frame: pd.DataFrame) -> pd.DataFrame:
+    """The same bars, their columns called as features know them: "Close" is close."""
+    names = {
+        name: name.lower()
+        for name in frame.columns
+        if isinstance(name, str) and name.lower() in COLUMNS and name.lower() not in frame
+    }
+    if len(set(names.values())) < len(names):
+        raise DataError(f"features: of the columns {', '.join(names)} two are the same")
+    return frame.rename(columns=names) if names else frame
 
 
 def _check_order(frame: pd.DataFrame) -> None:
