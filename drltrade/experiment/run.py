@@ -11,7 +11,9 @@ runs/<name>/config.json        resolved env and agent, seed, device
 """
 
 import json
-from collections.abc import Callable, Mapping
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -19,6 +21,7 @@ from typing import Any
 
 import pandas as pd
 import torch
+from rich.console import Console
 
 from drltrade.agents.agent import Policy
 from drltrade.agents.registry import (
@@ -37,6 +40,7 @@ from drltrade.experiment.own_code import OwnCode
 from drltrade.experiment.plan import env_name_of, plan_runs
 from drltrade.experiment.preset_files import preset_name, read_preset
 from drltrade.experiment.presets import AgentPreset, agent_from_dict, split_overrides
+from drltrade.experiment.progress import progress
 from drltrade.features.declarations import parse_feature
 from drltrade.features.own import OwnFunction
 from drltrade.features.preparation import Preparation
@@ -181,6 +185,7 @@ def train(
     device: str = "auto",
     run: str | Path | None = None,
     watch: loop.Watch | None = None,
+    verbose: int | None = None,
     **overrides: Any,
 ) -> Run:
     """Train one seed of an agent on a market and keep everything in a run folder.
@@ -192,6 +197,8 @@ def train(
         device: auto, cpu or cuda.
         run: folder to create; default `runs/<env>_<agent>_seed<seed>`, numbered if it exists.
         watch: told the environment steps so far and the latest figures.
+        verbose: 1 shows on stderr how far the training is, as the command does, 0 does not; None:
+            where stderr is a terminal. Nothing is shown to who watches.
         **overrides: keys of either preset, tables as dicts: `window=20`,
             `costs={"slippage_bps": 2}`, `training={"total_steps": 50_000}`.
 
@@ -204,10 +211,32 @@ def train(
     with loop.cpu_threads(plan.agent.training.threads):
         learner = make_agent(plan.agent.algorithm, plan.task, plan.generator(seed))
         plan.write(folder, seed)
-        recorder = plan.recorder(folder, learner.weights, watch)
-        outcome = loop.train(learner, plan.agent.training, recorder)
+        with _shown(watch, verbose, folder.name, plan.agent.training.total_steps) as told:
+            recorder = plan.recorder(folder, learner.weights, told)
+            outcome = loop.train(learner, plan.agent.training, recorder)
     write_json(folder / "outcome.json", asdict(outcome))
     return load_run(folder, trust_code=True)
+
+
+@contextmanager
+def _shown(
+    watch: loop.Watch | None, verbose: int | None, name: str, total: int
+) -> Iterator[loop.Watch | None]:
+    """Who is told of a training's progress: `watch`, or else a bar or lines on stderr."""
+    wanted = sys.stderr.isatty() if verbose is None else verbose > 0
+    if watch is not None or not wanted:
+        yield watch
+        return
+    reached = 0
+
+    def told(steps: int, figures: Mapping[str, float]) -> None:
+        nonlocal reached
+        reached = steps
+        show(name, steps, figures)
+
+    with progress({name: total}, Console(stderr=True)) as show:
+        yield told
+        show(name, reached, None)
 
 
 def train_together(

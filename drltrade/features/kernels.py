@@ -11,6 +11,7 @@ from typing import Any, TypeVar, cast
 
 import numpy as np
 
+from drltrade.compiling import say_compiling
 from drltrade.features.arrays import Floats
 
 _BLOCK = 1024
@@ -24,7 +25,18 @@ def _compiled(function: _Function) -> _Function:
     def compiled() -> Any:
         import numba
 
-        return numba.njit(cache=True, nogil=True, error_model="numpy")(function)
+        dispatcher: Any = numba.njit(cache=True, nogil=True, error_model="numpy")(function)
+        kept = dispatcher._cache
+        read = kept.load_overload
+
+        def load_overload(signature: Any, target: Any) -> Any:
+            found = read(signature, target)
+            if found is None:
+                say_compiling()
+            return found
+
+        kept.load_overload = load_overload
+        return dispatcher
 
     @wraps(function)
     def call(*arguments: Any) -> Any:

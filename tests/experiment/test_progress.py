@@ -10,8 +10,8 @@ import time
 import pytest
 from rich.console import Console
 
-from drltrade.cli import progress as shown
-from drltrade.cli.progress import progress
+from drltrade.experiment import progress as shown
+from drltrade.experiment.progress import progress
 
 
 def test_progress_off_a_terminal_is_a_line_now_and_then(monkeypatch):

@@ -1,7 +1,7 @@
 """How far a training is: bars on a terminal, elsewhere a line now and then."""
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from threading import Event, Lock, Thread
 
@@ -9,7 +9,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 from rich.table import Column
 
-from drltrade.experiment.study import WatchTrial
+WatchTrial = Callable[[str, int, Mapping[str, float] | None], None]
+"""Told a trial's name, its environment steps so far and its latest figures; None: it has ended."""
 
 FIGURES = {
     "best_validation": ("best", "{:+.3f}"),
