@@ -79,11 +79,25 @@ def _labelled(table: pd.DataFrame, label: str) -> pd.DataFrame:
 
 
 def check_causal(label: str, function: OwnFunction, frame: pd.DataFrame) -> None:
-    """Refuse a function that knows the future: its bars are cut off and changed; see `audit`.
+    """Refuse a function that knows the future.
 
     Raises:
         ConfigError: names the column, the first bar found and the size of the change.
         DataError: there are too few bars to find out.
+    """
+    for leak in own_leaks(label, function, frame, CUTS):
+        raise ConfigError(
+            f"feature {label} knows the future: {leak}. The value at a bar must come from bars "
+            "up to there alone (no shift(-1), no centred window, no mean of the whole series); "
+            "`drltrade audit` tries out a function in a file"
+        )
+
+
+def own_leaks(label: str, function: OwnFunction, frame: pd.DataFrame, cuts: int) -> list[Leak]:
+    """What a function knows of the future: its bars are cut off and changed; see `audit`.
+
+    Raises:
+        ConfigError: see `own_columns`. DataError: there are too few bars to find out.
     """
 
     def build(bars: pd.DataFrame) -> pd.DataFrame:
@@ -93,13 +107,7 @@ def check_causal(label: str, function: OwnFunction, frame: pd.DataFrame) -> None
     if not original.notna().any(axis=None):
         raise DataError(f"features: {label} has no value at any of {len(frame)} bars")
     largest = original.abs().max()
-    for leak in audit(build, frame, CUTS):
-        if _matters(leak, largest):
-            raise ConfigError(
-                f"feature {label} knows the future: {leak}. The value at a bar must come from bars "
-                "up to there alone (no shift(-1), no centred window, no mean of the whole series); "
-                "`drltrade audit` tries out a function in a file"
-            )
+    return [leak for leak in audit(build, frame, cuts) if _matters(leak, largest)]
 
 
 def _matters(leak: Leak, largest: "pd.Series[float]") -> bool:

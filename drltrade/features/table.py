@@ -9,11 +9,12 @@ from numpy.typing import NDArray
 from drltrade.data.bars import COLUMNS
 from drltrade.errors import ConfigError, DataError
 from drltrade.features.arrays import Floats
+from drltrade.features.audit import Leak
 from drltrade.features.cross_section import CrossSectional, Grid, Panel
 from drltrade.features.declarations import Declared, Feature, parse_features
 from drltrade.features.kinds import History
 from drltrade.features.memory import Memory
-from drltrade.features.own import check_causal
+from drltrade.features.own import check_causal, own_leaks
 from drltrade.features.regimes import FittedKind, Learned
 from drltrade.features.track import Context, Track
 
@@ -104,6 +105,18 @@ def check_features(declared: Sequence[Declared], context: Context, frame: pd.Dat
         if feature.own is not None:
             bars = Track(feature, context).source(frame).frame
             check_causal(str(feature), context.function(feature.own), bars)
+
+
+def leaks_of_own(
+    declared: Sequence[Declared], context: Context, frame: pd.DataFrame, cuts: int
+) -> list[Leak]:
+    """What functions of the user's own know of the future of these bars."""
+    found = []
+    for feature in parse_features(declared):
+        if feature.own is not None:
+            bars = Track(feature, context).source(frame).frame
+            found += own_leaks(str(feature), context.function(feature.own), bars, cuts)
+    return found
 
 
 def learn_features(
