@@ -76,6 +76,7 @@ def _lines(totals: Mapping[str, int], console: Console) -> Iterator[WatchTrial]:
     """A line every `EVERY` seconds, and one when a trial ends."""
     started, over, lock = time.monotonic(), Event(), Lock()
     steps: dict[str, int] = {}
+    ended: set[str] = set()
     known: dict[str, dict[str, float]] = {name: {} for name in totals}
 
     def say(text: str) -> None:
@@ -86,6 +87,7 @@ def _lines(totals: Mapping[str, int], console: Console) -> Iterator[WatchTrial]:
         with lock:
             if figures is None:
                 steps.pop(name, None)
+                ended.add(name)
                 say(f"{name}: done after {reached:,} steps")
                 return
             steps[name] = reached
@@ -98,7 +100,7 @@ def _lines(totals: Mapping[str, int], console: Console) -> Iterator[WatchTrial]:
                     total = totals[name]
                     share = f"{name}: {reached:,} of {total:,} steps, {reached / total:.0%}"
                     say(", ".join([share, *_told(known[name])[:3]]))
-                if not steps:
+                if not steps and not ended:
                     say("no step yet")
 
     ticking = Thread(target=tick, daemon=True)

@@ -32,6 +32,17 @@ def test_progress_off_a_terminal_is_a_line_now_and_then(monkeypatch):
     assert "ppo: 250" not in text.split("done after")[1]
 
 
+def test_progress_says_nothing_more_when_all_is_done(monkeypatch):
+    monkeypatch.setattr(shown, "EVERY", 0.05)
+    file = io.StringIO()
+    with progress({"ppo": 1000}, Console(file=file)) as watch:
+        time.sleep(0.12)
+        assert "no step yet" in file.getvalue()
+        watch("ppo", 1000, None)
+        time.sleep(0.12)
+    assert file.getvalue().endswith("ppo: done after 1,000 steps\n")
+
+
 def test_progress_waits_thirty_seconds_between_lines():
     assert shown.EVERY == 30.0
 
