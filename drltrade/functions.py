@@ -1,29 +1,56 @@
-"""Functions of a user's own, by name: "package.module:function" or "path/to/file.py:function"."""
+"""Functions and classes of a user's own: "package.module:name" or "path/to/file.py:name"."""
 
 import importlib
 import importlib.util
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 from drltrade.errors import ConfigError, suggestion
 
 
-def load_function(source: str, what: str) -> Callable[..., Any]:
-    """Import the module or file, and take the function out of it.
+class InFile(NamedTuple):
+    """What "path/to/file.py:name" names."""
+
+    file: Path
+    name: str
+
+    @property
+    def label(self) -> str:
+        """The name without the folders: "file.py:name"."""
+        return f"{self.file.name}:{self.name}"
+
+
+def in_file(source: object) -> InFile | None:
+    """The file and the name, where `source` is of the form "file.py:name"; nothing is read."""
+    match = re.fullmatch(r"\s*(.*\S\.py)\s*:\s*([^\W\d]\w*)\s*", str(source), re.DOTALL)
+    return InFile(Path(match[1]), match[2]) if isinstance(source, str) and match else None
+
+
+def with_full_path(source: str) -> str:
+    """The same "file.py:name" wherever the process stands; any other text as it is."""
+    found = in_file(source)
+    return f"{found.file.resolve()}:{found.name}" if found else source
+
+
+def load_function(source: str, what: str, code: Path | None = None) -> Callable[..., Any]:
+    """Import the module or file, and take the function (or class) out of it.
 
     Args:
         source: "package.module:function" or "path/to/file.py:function".
         what: it is for, in errors: "reward".
+        code: the file to execute in place of the one that `source` names, such as a copy of it.
 
     Raises:
         ConfigError: there is no such module, file or function, or its import fails.
     """
     where, _, name = source.rpartition(":")
+    where, name = where.strip(), name.strip()
     try:
-        module = _load_file(Path(where)) if where.endswith(".py") else _load_module(where)
+        module = _load_file(code or Path(where)) if where.endswith(".py") else _load_module(where)
     except ConfigError as error:
         raise ConfigError(f"{what} {source!r}: {error}") from error
     except Exception as error:

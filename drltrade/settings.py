@@ -6,7 +6,7 @@ from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from drltrade.errors import ConfigError, suggestion
+from drltrade.errors import ConfigError, listed, suggestion
 
 
 class Settings(BaseModel):
@@ -43,8 +43,8 @@ def _explain(model: type[BaseModel], problem: Any) -> str:
     key = ".".join(path)
     if problem["type"] == "extra_forbidden":
         allowed = sorted(model.model_fields)
-        hint = suggestion(path[-1], allowed)
-        return f"key {key!r} is unknown{hint} (allowed: {', '.join(allowed)})"
+        hint = suggestion(path[-1], [*allowed, *inner_keys(model)])
+        return f"key {key!r} is unknown{hint} (allowed: {listed(allowed, path[-1])})"
     if problem["type"] == "missing":
         return f"key {key!r} is missing"
     message = str(problem["msg"]).removeprefix("Value error, ")
@@ -70,6 +70,16 @@ def _descend(model: type[BaseModel], path: list[str]) -> tuple[type[BaseModel], 
         model = inner[0]
         written, rest = written + rest[:1], rest[1:]
     return model, written
+
+
+def inner_keys(model: type[BaseModel]) -> list[str]:
+    """Keys of the tables within a model: "costs.commission_bps"."""
+    return [
+        f"{name}.{key}"
+        for name, field in model.model_fields.items()
+        for inner in _models(field.annotation)
+        for key in inner.model_fields
+    ]
 
 
 def _models(annotation: Any) -> list[type[BaseModel]]:

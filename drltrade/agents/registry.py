@@ -12,14 +12,24 @@ from drltrade.agents.ddpg import DDPG, DDPGConfig
 from drltrade.agents.direct import Direct, DirectConfig
 from drltrade.agents.dqn import DQN, DQNConfig
 from drltrade.agents.exo_dqn import ExoDQN, ExoDQNConfig
-from drltrade.agents.installed import GROUP, installed_agent, installed_agents
+from drltrade.agents.installed import (
+    GROUP,
+    SB3,
+    Load,
+    agent_in_file,
+    check_policy,
+    installed_agent,
+    installed_agents,
+    own_agent,
+)
 from drltrade.agents.ppo import PPO, PPOConfig
 from drltrade.agents.reinforce import Reinforce, ReinforceConfig
 from drltrade.agents.sac import SAC, SACConfig
-from drltrade.agents.sb3 import PREFIX, SB3Agent, SB3Config, algorithm_class
+from drltrade.agents.sb3 import SB3Agent, SB3Config, algorithm_class
 from drltrade.agents.td3 import TD3, TD3Config
 from drltrade.envs.task import Task
-from drltrade.errors import ConfigError, DeviceError, suggestion
+from drltrade.errors import ConfigError, DeviceError, listed, suggestion
+from drltrade.functions import in_file, load_function
 from drltrade.settings import Settings, parse
 
 
@@ -53,28 +63,30 @@ ALGORITHMS: dict[str, tuple[type[Settings], Any]] = {
     "exo_dqn": (ExoDQNConfig, ExoDQN),
     "direct": (DirectConfig, Direct),
 }
-"""Name -> (configuration, agent). `sb3:NAME`, and agents of other packages, come on top."""
+"""Name -> (configuration, agent). On top come `sb3:NAME` and agents of packages and files."""
 
 
-def _lookup(name: object, where: str) -> tuple[type[Settings], Any]:
-    if isinstance(name, str) and name.startswith(PREFIX):
+def _lookup(name: object, where: str, load: Load = load_function) -> tuple[type[Settings], Any]:
+    if isinstance(name, str) and name.startswith(SB3):
         algorithm_class(name)
         return SB3Config, SB3Agent
     if isinstance(name, str) and name in ALGORITHMS:
         return ALGORITHMS[name]
+    if in_file(name):
+        return agent_in_file(str(name), where, load)
     others = installed_agents()
     if isinstance(name, str) and name in others:
         return installed_agent(others[name], where)
     if isinstance(name, str) and ":" in name:
         raise ConfigError(
-            f"{where}: algorithm {name!r}: an agent of your own comes from an installed package, "
-            f"by an entry point in the group {GROUP!r}, so that to load a run executes no file "
-            "that it names"
+            f"{where}: algorithm {name!r}: write an agent of your own as 'path/to/file.py:Class'; "
+            f"one of an installed package has a name, by an entry point in the group {GROUP!r}"
         )
     known = [*ALGORITHMS, *others]
     raise ConfigError(
         f"{where}: algorithm {name!r} is unknown{suggestion(name, known)} (allowed: "
-        f"{', '.join(known)}, and sb3:NAME for any algorithm of stable-baselines3 or sb3-contrib)"
+        f"{listed(known, name)}, file.py:Class, and sb3:NAME for any algorithm of "
+        "stable-baselines3 or sb3-contrib)"
     )
 
 
@@ -83,22 +95,32 @@ def config_model(name: object, where: str) -> type[Settings]:
     return _lookup(name, where)[0]
 
 
-def parse_agent(values: Mapping[str, Any], where: str) -> Settings:
-    """Validate an agent's hyperparameters; `values["algorithm"]` says whose they are."""
+def parse_agent(values: Mapping[str, Any], where: str, load: Load = load_function) -> Settings:
+    """Validate an agent's hyperparameters; `values["algorithm"]` says whose they are.
+
+    Args:
+        values: as a preset has them.
+        where: they stand, in errors.
+        load: what loads an agent in a file.
+    """
     if "algorithm" not in values:
         raise ConfigError(f"{where}: key 'algorithm' is missing (one of {', '.join(ALGORITHMS)})")
-    return parse(config_model(values["algorithm"], where), values, where)
+    return parse(_lookup(values["algorithm"], where, load)[0], values, where)
 
 
 def make_agent(config: Settings, task: Task, generator: torch.Generator) -> Agent:
     """Build the agent that `config` describes, on the device of `generator`."""
-    agent: Agent = _lookup(config.algorithm, "agent")[1](config, task, generator)  # type: ignore[attr-defined]
+    name: str = config.algorithm  # type: ignore[attr-defined]
+    agent: Agent = (own_agent(config) or _lookup(name, "agent")[1])(config, task, generator)
+    if name not in ALGORITHMS:
+        check_policy(agent)
     return agent
 
 
 def learns_together(config: Settings, seeds: int) -> bool:
     """Whether `make_agents` takes this configuration for so many seeds."""
-    stackable = isinstance(config, ExoDQNConfig) and config.network.encoder in ("mlp", "cnn")
+    # An agent of a user's own that is made of exo_dqn may learn in another way.
+    stackable = type(config) is ExoDQNConfig and config.network.encoder in ("mlp", "cnn")
     return seeds > 1 and stackable
 
 

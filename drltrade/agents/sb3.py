@@ -11,16 +11,16 @@ from pydantic import Field
 from torch import Tensor
 
 from drltrade.agents.agent import OnProgress
+from drltrade.agents.installed import SB3
 from drltrade.agents.market_view import reward_scale
 from drltrade.agents.sb3_wrappers import preprocessing
 from drltrade.envs.make import face
 from drltrade.envs.observations import Observation
 from drltrade.envs.task import Task
 from drltrade.envs.vector import MarketVectorEnv
-from drltrade.errors import ConfigError
+from drltrade.errors import ConfigError, listed
 from drltrade.settings import Settings
 
-PREFIX = "sb3:"
 RECURRENT = "Recurrent"
 
 
@@ -61,10 +61,10 @@ def algorithm_class(name: str) -> Any:
     for package in ("stable_baselines3", "sb3_contrib"):
         module = importlib.import_module(package)
         found = [n for n in module.__all__ if hasattr(getattr(module, n), "learn")]
-        if name.removeprefix(PREFIX) in found:
-            return getattr(module, name.removeprefix(PREFIX))
+        if name.removeprefix(SB3) in found:
+            return getattr(module, name.removeprefix(SB3))
         names += found
-    raise ConfigError(f"algorithm {name!r} is unknown; allowed: {', '.join(sorted(names))}")
+    raise ConfigError(f"algorithm {name!r} is unknown; allowed: {listed(sorted(names), name)}")
 
 
 class SB3Policy:

@@ -14,7 +14,8 @@ import pandas as pd
 from drltrade.backtest.ledger import Floats, Ledger
 from drltrade.data.labels import dates_of
 from drltrade.envs.config import PortfolioConfig, TradingConfig
-from drltrade.market.simulator import Rules
+from drltrade.errors import ConfigError, suggestion
+from drltrade.market.rules import Rules
 from drltrade.market.tensors import Market
 
 
@@ -78,6 +79,18 @@ def baseline_names(config: TradingConfig | PortfolioConfig) -> tuple[str, ...]:
         return tuple(BASELINES)
     first, *others = BASELINES
     return (first, EQUAL_WEIGHT, *others)
+
+
+def check_baseline(name: str, config: TradingConfig | PortfolioConfig) -> None:
+    """Refuse a name that is no rule's for such a market.
+
+    Raises:
+        ConfigError: names the rules there are.
+    """
+    names = baseline_names(config)
+    if name not in names:
+        hint = suggestion(name, names)
+        raise ConfigError(f"no baseline {name!r}{hint} (there are: {', '.join(names)})")
 
 
 def baseline_rules(name: str, rules: Rules, market: Market, rows: range) -> Rules:

@@ -12,7 +12,7 @@ from drltrade.backtest.ledger import Floats, Ledger, Ruin
 from drltrade.envs.observations import windows
 from drltrade.envs.single import MarketEnv
 from drltrade.market.paths import BLOCKS, COLUMNS, make_room, replay_kernel, width_of
-from drltrade.market.simulator import Rules
+from drltrade.market.rules import Rules
 from drltrade.market.standing import account_features
 from drltrade.market.state import COST_PARTS
 from drltrade.market.tensors import Market

@@ -1,6 +1,9 @@
 """Strategies as functions: called bar by bar with the bars up to now, they return weights."""
 
+import sysconfig
+import traceback
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -8,7 +11,7 @@ import pandas as pd
 
 from drltrade.backtest.ledger import Floats
 from drltrade.data.bars import COLUMNS
-from drltrade.errors import DataError, suggestion
+from drltrade.errors import DataError, StrategyError, suggestion
 from drltrade.market.tensors import Market
 
 Strategy = Callable[[Any], Any]
@@ -25,8 +28,8 @@ def strategy_targets(strategy: Strategy, market: Market, rows: range) -> Floats:
     that is not named has weight 0; NaN or None holds what there is.
 
     Raises:
-        DataError: what it returns is none of these; names the time. Whatever it raises itself, with
-            a note of the time.
+        DataError: what it returns is none of these; names the time. StrategyError: it raises
+            something itself; names file, line, function and time.
     """
     start = next((span[0] for span in market.spans if rows[0] in span), 0)
     history = [_history(market, asset, start, rows[-1]) for asset in range(market.assets)]
@@ -41,8 +44,10 @@ def strategy_targets(strategy: Strategy, market: Market, rows: range) -> Floats:
         try:
             answer = strategy(given)
         except Exception as error:
-            error.add_note(f"in the strategy {_name(strategy)}, at {market.times[row]}")
-            raise
+            raise StrategyError(
+                f"strategy {_name(strategy)} fails at {market.times[row]}, decision {step + 1} of "
+                f"{len(targets)}: {type(error).__name__}: {error}{_place(error)}"
+            ) from error
         where = f"strategy {_name(strategy)} at {market.times[row]}"
         targets[step] = _weights(answer, market.symbols, where)
     if np.isnan(targets).all():
@@ -89,6 +94,19 @@ def _number(value: Any, where: str) -> float:
         return np.nan if value is None else float(value)
     except (TypeError, ValueError):
         raise DataError(f"{where}: returned {value!r}, which is no weight") from None
+
+
+def _place(error: BaseException) -> str:
+    """The last line of the user's own that an error came by: not of an installed package."""
+    kinds = ("stdlib", "platstdlib", "purelib", "platlib")
+    installed = [Path(sysconfig.get_paths()[kind]) for kind in kinds]
+    installed.append(Path(__file__).parents[1])
+    own = [
+        frame
+        for frame in traceback.extract_tb(error.__traceback__)
+        if not any(Path(frame.filename).is_relative_to(folder) for folder in installed)
+    ]
+    return f" ({own[-1].filename}, line {own[-1].lineno}, in {own[-1].name})" if own else ""
 
 
 def _name(strategy: Strategy) -> str:

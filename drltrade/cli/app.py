@@ -24,7 +24,10 @@ Env = Annotated[
     str, typer.Option("--env", help="Env preset: a name from `drltrade envs`, or a file.")
 ]
 AgentName = Annotated[
-    str, typer.Option("--agent", help="Agent preset: a name from `drltrade agents`, or a file.")
+    str,
+    typer.Option(
+        "--agent", help="Agent preset: a name from `drltrade agents`, a file, or file.py:Class."
+    ),
 ]
 Assignments = Annotated[
     list[str] | None,
@@ -33,6 +36,12 @@ Assignments = Annotated[
 Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 Period = Annotated[str, typer.Option(help="train, validation, test or all.")]
+TrustCode = Annotated[
+    bool,
+    typer.Option(
+        "--trust-code", help="Execute features or agents in files that a run brings along."
+    ),
+]
 
 Benchmark = Annotated[
     str | None,
@@ -124,10 +133,13 @@ def train(
     as_json: Json = False,
 ) -> None:
     """Train an agent on a market; the run folder keeps everything."""
-    from drltrade.cli import trials
-    from drltrade.experiment.presets import parse_assignments
+    from drltrade.cli.early import check_presets
+    from drltrade.experiment.preset_files import parse_assignments
 
     overrides = parse_assignments(assignments or [])
+    check_presets(env, agent, overrides)
+    from drltrade.cli import trials
+
     if seeds is None:
         trials.train_one(env, agent, seed, device, run, overrides, benchmark, as_json)
     else:
@@ -159,14 +171,18 @@ def backtest(
     period: Period = "test",
     report: Annotated[Path | None, typer.Option(help="Write an HTML report there.")] = None,
     benchmark: Benchmark = None,
+    trust_code: TrustCode = False,
     as_json: Json = False,
 ) -> None:
     """Run a trained policy, a baseline or a table of targets over a period."""
-    from drltrade.cli.backtests import Subjects, run_backtest
-    from drltrade.experiment.presets import parse_assignments
+    from drltrade.cli.early import check_backtest
+    from drltrade.experiment.preset_files import parse_assignments
 
     overrides: dict[str, Any] = parse_assignments(assignments or [])
-    subjects = Subjects(run, baseline, targets, strategy)
+    check_backtest(run, baseline, targets, strategy, env, overrides)
+    from drltrade.cli.backtests import Subjects, run_backtest
+
+    subjects = Subjects(run, baseline, targets, strategy, trust_code)
     run_backtest(subjects, env, overrides, period, report, benchmark, as_json)
 
 
@@ -186,13 +202,19 @@ def report(
         list[str] | None,
         typer.Option(help="Show this one beside buy-and-hold; may be repeated. Default: all."),
     ] = None,
+    trust_code: TrustCode = False,
     as_json: Json = False,
 ) -> None:
     """Write the HTML report of runs on one market, beside strategies and baselines."""
+    from drltrade.cli.early import check_folders, check_own_file
+
+    check_folders(runs)
+    for each in strategy or ():
+        check_own_file(each, "strategy")
     from drltrade.cli.backtests import Beside, report_folders
 
     beside = Beside(benchmark, strategy or (), baseline)
-    report_folders(runs, out, period, beside, as_json)
+    report_folders(runs, out, period, beside, as_json, trust_code)
 
 
 @app.command()
@@ -212,10 +234,14 @@ def ladder(
     as_json: Json = False,
 ) -> None:
     """Score an agent on synthetic markets whose optimum is known: what share of it does it earn?"""
-    from drltrade.cli.ladder import run_ladder
-    from drltrade.experiment.presets import parse_assignments
+    from drltrade.experiment.preset_files import parse_assignments, read_preset
 
     overrides = parse_assignments(assignments or [])
+    read_preset("agents", agent)  # names that are none are told before torch is imported
+    for each in rung or ():
+        read_preset("envs", each)
+    from drltrade.cli.ladder import run_ladder
+
     run_ladder(agent, rung or [], seeds, steps, overrides, device, report, as_json)
 
 

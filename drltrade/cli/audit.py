@@ -72,7 +72,7 @@ def _of_preset(name: str, cuts: int) -> list[dict[str, Any]]:
     from drltrade.data.catalog import load_bars
     from drltrade.envs.auditing import audit_preset
     from drltrade.errors import ConfigError
-    from drltrade.experiment.presets import resolve_env
+    from drltrade.experiment.env_presets import resolve_env
 
     config = resolve_env(name, {})
     if getattr(config, "synthetic", None) is not None:
@@ -82,7 +82,7 @@ def _of_preset(name: str, cuts: int) -> list[dict[str, Any]]:
 
 
 def _series(name: str) -> str:
-    from drltrade.experiment.presets import resolve_env
+    from drltrade.experiment.env_presets import resolve_env
 
     return ", ".join(resolve_env(name, {}).exogenous)
 

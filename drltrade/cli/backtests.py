@@ -31,6 +31,8 @@ class Subjects(NamedTuple):
     baseline: str | None
     targets: Path | None
     strategy: str | None
+    trust_code: bool = False
+    """Of the run."""
 
 
 class Beside(NamedTuple):
@@ -53,8 +55,6 @@ def run_backtest(
 ) -> None:
     """Backtest exactly one of a run, a baseline, a table of targets or a strategy."""
     run, baseline = subjects.run, subjects.baseline
-    if sum(subject is not None for subject in subjects) != 1:
-        raise ConfigError("give one of --run, --baseline, --targets and --strategy")
     overrides, of_agent = split_overrides(overrides, None)
     if of_agent:
         raise ConfigError(f"a backtest takes no keys of an agent: {', '.join(of_agent)}")
@@ -86,7 +86,7 @@ def run_backtest(
 def _subject(subjects: Subjects) -> Run | str | pd.DataFrame:
     """What is to be backtested, loaded."""
     if subjects.run is not None:
-        return load_run(subjects.run)
+        return load_run(subjects.run, trust_code=subjects.trust_code)
     if subjects.strategy is not None:
         if ":" not in subjects.strategy:
             raise ConfigError(f"--strategy {subjects.strategy}: file.py:function is needed")
@@ -95,10 +95,16 @@ def _subject(subjects: Subjects) -> Run | str | pd.DataFrame:
 
 
 def report_folders(
-    folders: Sequence[Path], out: Path | None, period: str, beside: Beside, as_json: bool
+    folders: Sequence[Path],
+    out: Path | None,
+    period: str,
+    beside: Beside,
+    as_json: bool,
+    trust_code: bool = False,
 ) -> None:
     """Report the runs in `folders`."""
-    runs = [load_run(path) for folder in folders for path in _run_folders(folder)]
+    paths = [path for folder in folders for path in _run_folders(folder)]
+    runs = [load_run(path, trust_code=trust_code) for path in paths]
     name = "report.html" if period == "test" else f"report-{period}.html"
     path, entries = report_runs(
         runs, out or folders[0] / name, period=_period(period), **beside._asdict()

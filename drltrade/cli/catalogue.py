@@ -13,6 +13,7 @@ envs = typer.Typer(
 )
 agents = typer.Typer(help="Agent presets: list them (the default), show one.")
 
+OWN_FEATURE = "your own function of the bars up to now; file.py:function@1w: of weekly bars"
 OWN_REWARD = "your own function of an Outcome; also file.py:function"
 
 
@@ -29,14 +30,30 @@ def show_env(
     as_json: Json = False,
 ) -> None:
     """A preset's keys, those it leaves to the defaults too, and what they mean."""
-    from drltrade.experiment.presets import resolve_env
-    from drltrade.experiment.reporting import OF_REAL_MARKETS
+    from drltrade.experiment.env_presets import OF_REAL_MARKETS, resolve_env
 
     preset = resolve_env(name, {})
     process = getattr(preset, "synthetic", None)
     unused = {"description", *(OF_REAL_MARKETS if process is not None else {"synthetic"})}
     rows = [row for row in _fields(preset, "") if row["key"].split(".")[0] not in unused]
+    rows.sort(key=lambda row: _rank(row["key"]))
     show_table(preset.description, rows, as_json)
+
+
+FIRST = (
+    "data", "symbol", "symbols", "periods", "features", "window", "positions", "position_range",
+    "order_units", "long_only", "gross_limit", "reward", "costs", "fill", "episode_length",
+    "initial_equity", "synthetic",
+)  # fmt: skip
+"""Keys of an env preset that one changes most."""
+LAST = ("layout",)
+"""And those that hardly anybody does."""
+
+
+def _rank(key: str) -> int:
+    """Where a key is shown: those that are changed most first."""
+    first = key.split(".")[0]
+    return FIRST.index(first) if first in FIRST else len(FIRST) + (first in LAST)
 
 
 @envs.command("features")
@@ -45,6 +62,7 @@ def list_features(as_json: Json = False) -> None:
     from drltrade.features.declarations import available_features
 
     rows = [{"feature": name, "is": text} for name, text in available_features().items()]
+    rows.append({"feature": "file.py:function", "is": OWN_FEATURE})
     show_table("Features", rows, as_json)
 
 
@@ -71,6 +89,9 @@ def show_agent(
     as_json: Json = False,
 ) -> None:
     """A preset's hyperparameters, those it leaves to the defaults too, and what they mean."""
+    from drltrade.experiment.preset_files import read_preset
+
+    read_preset("agents", name)  # a name that is none is told before torch is imported
     from drltrade.experiment.presets import resolve_agent
 
     preset = resolve_agent(name, {})
@@ -97,7 +118,7 @@ def _fields(settings: Any, prefix: str) -> list[dict[str, Any]]:
 
 
 def _list_presets(kind: Any, as_json: bool) -> None:
-    from drltrade.experiment.presets import list_presets, read_preset
+    from drltrade.experiment.preset_files import list_presets, read_preset
 
     rows = []
     for name, path in list_presets(kind).items():

@@ -59,7 +59,9 @@ def _data() -> str:
 
 
 def _presets() -> str:
-    from drltrade.experiment.presets import list_presets, resolve_agent, resolve_env
+    from drltrade.experiment.env_presets import resolve_env
+    from drltrade.experiment.preset_files import list_presets
+    from drltrade.experiment.presets import resolve_agent
 
     envs, agents = list_presets("envs"), list_presets("agents")
     for name in envs:

@@ -38,9 +38,9 @@ def learn(
     from rich.console import Console
 
     from drltrade.cli.data import parse_date
-    from drltrade.cli.progress import progress
     from drltrade.data.catalog import load_bars
     from drltrade.errors import ConfigError
+    from drltrade.experiment.progress import progress
     from drltrade.market.synthetic.generator import FOLDER, SUFFIX
     from drltrade.training.generator import DEFAULT_TRAINING, train_generator
 

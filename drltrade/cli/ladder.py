@@ -11,18 +11,14 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from drltrade.cli.progress import progress
 from drltrade.envs.config import PortfolioConfig, TradingConfig
 from drltrade.errors import ConfigError
 from drltrade.evaluation.ladder import RungScore
+from drltrade.experiment.env_presets import resolve_env
 from drltrade.experiment.ladder import RUNGS, climb
-from drltrade.experiment.presets import (
-    preset_name,
-    read_preset,
-    resolve_agent,
-    resolve_env,
-    split_overrides,
-)
+from drltrade.experiment.preset_files import preset_name, read_preset
+from drltrade.experiment.presets import resolve_agent, split_overrides
+from drltrade.experiment.progress import progress
 from drltrade.report.ladder import remarks, write_ladder_report
 from drltrade.report.summary import counted
 

@@ -50,10 +50,9 @@ def print_results(
         for key, column in COLUMNS.items()
         if not all(math.isnan(row[key]) for row in rows)
     }
-    title = (
-        f"The {period} period, after costs. Of several seeds: the median, and the range of the "
-        "return."
-    )
+    title = f"The {period} period, after costs."
+    if any(entry.kind != "random" and len(entry.ledgers) > 1 for entry in entries):
+        title += " Of several seeds: the median, and the range of the return."
     table = Table(
         title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0),
         show_edge=False,

@@ -11,18 +11,14 @@ import pandas as pd
 import typer
 from rich.console import Console
 
-from drltrade.cli.progress import progress
 from drltrade.cli.results import print_json, print_results
 from drltrade.envs.task import Task
 from drltrade.errors import ConfigError
 from drltrade.experiment.benchmark import benchmark_entry
-from drltrade.experiment.presets import (
-    preset_name,
-    read_preset,
-    resolve_agent,
-    resolve_env,
-    split_overrides,
-)
+from drltrade.experiment.env_presets import resolve_env
+from drltrade.experiment.preset_files import preset_name, read_preset
+from drltrade.experiment.presets import resolve_agent, split_overrides
+from drltrade.experiment.progress import progress
 from drltrade.experiment.reporting import report_runs
 from drltrade.experiment.run import is_finished, new_run_folder, train
 from drltrade.experiment.study import Trial, run_trials

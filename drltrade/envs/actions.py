@@ -11,7 +11,7 @@ from drltrade.envs.config import PortfolioConfig, TradingConfig
 from drltrade.envs.market_config import MarketConfig
 from drltrade.errors import ConfigError
 from drltrade.market.kernels import compiler
-from drltrade.market.simulator import Rules
+from drltrade.market.rules import Rules
 
 Orders = NDArray[np.float64]
 """[n, 2 N]: target weights (NaN: none), then units to buy."""

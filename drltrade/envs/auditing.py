@@ -14,6 +14,8 @@ from drltrade.envs.config import PortfolioConfig, TradingConfig
 from drltrade.envs.task import Task
 from drltrade.errors import ConfigError
 from drltrade.features.audit import Leak, audit
+from drltrade.features.table import leaks_of_own
+from drltrade.features.track import Context
 
 MakeEnv = Callable[[pd.DataFrame], gymnasium.Env[Any, Any]]
 
@@ -38,9 +40,17 @@ def audit_preset(
         ConfigError: there are no bars after the train period.
     """
     config = config.model_copy(update={"augment": None})  # its paths are of the train period
-    task = Task.build(config, bars=bars)
+    # What knows the next bar has no value at the last one, of which no market can be made.
+    context = Context()
+    found = [
+        (symbol, leak)
+        for symbol in _traded(config, bars)
+        for leak in leaks_of_own(config.features, context, bars.frames[symbol], cuts)
+    ]
+    if found:
+        return found
+    task = Task.build(config, bars=bars, functions=context.functions)
     train_end = pd.Timestamp(config.periods.train[1]) + pd.Timedelta(days=1)
-    found = []
     rng = np.random.default_rng(0)
     for symbol in dict.fromkeys(each.partition("@")[0] for each in task.market.symbols):
         frame = bars.frames[symbol]
@@ -49,15 +59,20 @@ def audit_preset(
             raise ConfigError(f"{symbol} has no bars after the train period, {train_end.date()}")
 
         def build(changed: pd.DataFrame, symbol: str = symbol) -> pd.DataFrame:
-            market = Task.build(
-                config, bars=replace(bars, frames={**bars.frames, symbol: changed})
-            ).market
+            others = replace(bars, frames={**bars.frames, symbol: changed})
+            market = Task.build(config, bars=others, functions=context.functions).market
             table = pd.DataFrame(market.features, market.times, list(market.columns))
             return table[table.index.isin(changed.index)]
 
         places = rng.integers(known, len(frame) - 1, size=cuts).tolist()
         found += [(symbol, leak) for leak in audit(build, frame, places)]
     return found
+
+
+def _traded(config: TradingConfig | PortfolioConfig, bars: Bars) -> tuple[str, ...]:
+    """The symbols that a preset names; all, where it names none."""
+    named = config.symbols if isinstance(config, PortfolioConfig) else (config.symbol,)
+    return tuple(symbol for symbol in bars.symbols if symbol in (named or ())) or bars.symbols
 
 
 def audit_env(

@@ -9,11 +9,11 @@ from pydantic import Field, field_validator, model_validator
 from drltrade.data import frames
 from drltrade.data.layout import Layout
 from drltrade.data.universe import series_of
-from drltrade.envs.market_config import MarketConfig, Symbol
+from drltrade.envs.market_config import MarketConfig, Symbol, parse_market
 from drltrade.envs.periods import Periods
 from drltrade.errors import ConfigError
 from drltrade.market.costs import MOST_LEVERAGE, Costs, Margin, market_rules
-from drltrade.market.simulator import Rules
+from drltrade.market.rules import Rules
 from drltrade.market.synthetic import Synthetic
 from drltrade.settings import parse
 
@@ -211,7 +211,7 @@ CONFIGS: dict[str, type[TradingConfig] | type[PortfolioConfig]] = {
 
 
 def parse_env(values: Mapping[str, Any], where: str) -> TradingConfig | PortfolioConfig:
-    """Validate an env preset.
+    """Validate an env preset, in which rewards and features may be Python functions, too.
 
     Raises:
         ConfigError: as `settings.parse`, or `kind` is unknown.
@@ -220,7 +220,7 @@ def parse_env(values: Mapping[str, Any], where: str) -> TradingConfig | Portfoli
     kind = values.get("kind", "trading")
     if kind not in CONFIGS:
         raise ConfigError(f"{where}: kind = {kind!r} is unknown; allowed: {', '.join(CONFIGS)}")
-    return parse(CONFIGS[kind], values, where)
+    return parse_market(CONFIGS[kind], values, where)
 
 
 def with_frames(values: Mapping[str, Any], where: str) -> dict[str, Any]:

@@ -25,8 +25,9 @@ from drltrade.errors import ConfigError, DataError
 from drltrade.features.cross_section import CrossSectional
 from drltrade.features.declarations import parse_features
 from drltrade.features.exogenous import join
+from drltrade.features.own import OwnFunction
 from drltrade.features.preparation import Preparation
-from drltrade.features.table import Members, feature_tables, learn_features
+from drltrade.features.table import Members, check_features, feature_tables, learn_features
 from drltrade.features.track import Context
 from drltrade.market.tensors import Market
 
@@ -54,14 +55,16 @@ class Historical(NamedTuple):
 
 
 def historical_market(
-    config: TradingConfig | PortfolioConfig, bars: Bars | None, preparation: Preparation | None
-) -> Historical:
+    config: TradingConfig | PortfolioConfig, bars: Bars | None, preparation: Preparation | None,
+    functions: Mapping[str, OwnFunction] | None = None,
+) -> Historical:  # fmt: skip
     """Load bars and exogenous series, compute the features, and prepare them.
 
     Args:
         config: the preset.
         bars: instead of loading `config.data`.
         preparation: of an earlier run, to be used as it is; None: learned from the train period.
+        functions: features of the user's own that are loaded already.
 
     Raises:
         ConfigError, DataError: see the modules called.
@@ -86,11 +89,14 @@ def historical_market(
     warnings = (*cut, *examined(config, bars, frames, symbols))
 
     context, source, sha256 = _beside(config, bars, frames[symbols[0]])
+    context = replace(context, functions=dict(functions or {}))
     teachers = symbols
     if isinstance(config, TradingConfig):
         teachers = config.train_symbols or symbols
     start, end = (str(day) for day in config.periods.train)
     learned = {} if preparation is None else preparation.learned
+    if preparation is None and not given:  # an audit, which hands bars in, tells all that it finds
+        check_features(config.features, context, frames[symbols[0]])
     if preparation is None:
         train = {symbol: within(frames[symbol], start, end) for symbol in teachers}
         after = pd.Timestamp(end) + pd.Timedelta(days=1)
@@ -111,7 +117,7 @@ def historical_market(
         real = [_panel(frames, made, bars, config)]
     else:
         real = [_single(symbol, frames[symbol], made[symbol], bars, config) for symbol in made]
-    paths = _augmented(config, frames, tables, teachers, real, bars, preparation)
+    paths = _augmented(config, frames, tables, teachers, real, bars, preparation, context)
     market = real[0] if len(real + paths) == 1 else Market.joined([*real, *paths])
     return Historical(market, preparation, source, sha256, len(paths), config, warnings)
 
@@ -204,6 +210,7 @@ def _augmented(
     real: Sequence[Market],
     bars: Bars,
     preparation: Preparation,
+    context: Context,
 ) -> list[Market]:
     """The paths that `config.augment` adds to the real markets: for each that is trained on."""
     if config.augment is None:
@@ -211,7 +218,7 @@ def _augmented(
     dates, history = config.periods.train, config.window - 1
     portfolio = isinstance(config, PortfolioConfig)
     groups = [tuple(tables)] if portfolio else [(symbol,) for symbol in teachers]
-    context = Context(learned=preparation.learned)
+    context = replace(context, exogenous={}, learned=preparation.learned)
     made = []
     for number, group in enumerate(groups):
         market = real[0] if portfolio else real[list(tables).index(group[0])]

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BeforeValidator, Field, field_serializer, field_validator, model_validator
 
@@ -14,13 +14,13 @@ from drltrade.envs.augmentation import Augment
 from drltrade.envs.periods import PeriodName, Periods
 from drltrade.errors import ConfigError
 from drltrade.features.cross_section import CrossSectional
-from drltrade.features.declarations import parse_feature
+from drltrade.features.declarations import parse_feature, parse_features
 from drltrade.features.reduction import Pca, Selection
 from drltrade.market.costs import Bracket, Costs, Margin
 from drltrade.market.reward_spec import parse_reward
-from drltrade.market.simulator import Starts
+from drltrade.market.rules import Starts
 from drltrade.market.terms import Fill
-from drltrade.settings import Settings
+from drltrade.settings import Settings, parse
 
 DEFAULT_FEATURES = (
     "log_return(1)",
@@ -38,6 +38,8 @@ DEFAULT_FEATURES = (
     "month()",
 )
 
+
+Market = TypeVar("Market", bound="MarketConfig")
 
 Symbol = Annotated[str, BeforeValidator(lambda name: str(name) if type(name) is int else name)]
 """Of an instrument; one that is a number (600519) may be written as one."""
@@ -83,7 +85,8 @@ class MarketConfig(Settings):
     period: PeriodName = Field("train", description="which period the environment plays")
     features: tuple[str, ...] = Field(
         DEFAULT_FEATURES,
-        description="see `drltrade envs features`; rsi(14)@1w is computed on weekly bars",
+        description="see `drltrade envs features`; rsi(14)@1w is computed on weekly bars, and "
+        "file.py:function is one of your own",
     )
     exogenous: Mapping[str, Exogenous] = Field(
         default_factory=dict, description="series beside the bars, by a name for features to use"
@@ -169,6 +172,16 @@ class MarketConfig(Settings):
         parse_reward(declared)
         return declared
 
+    @field_serializer("features", when_used="json")
+    def _features_by_name(self, declared: tuple[Any, ...]) -> tuple[str, ...]:
+        for each in declared:
+            if not isinstance(each, str):
+                raise ConfigError(
+                    f"feature {parse_feature(each)} is a Python function: to be written down it "
+                    'needs its name, "file.py:function"'
+                )
+        return declared
+
     @field_serializer("reward", when_used="json")
     def _by_name(self, declared: Any) -> Any:
         names = declared if isinstance(declared, Mapping) else [declared]
@@ -186,3 +199,22 @@ class MarketConfig(Settings):
         if not 1 <= bounds[0] <= bounds[1]:
             raise ValueError(f"episode_length = {length}: at least 1, or [shortest, longest]")
         return length
+
+
+def parse_market(model: type[Market], values: Mapping[str, Any], where: str) -> Market:
+    """As `settings.parse`; rewards and features may be Python functions here, as no file can say.
+
+    Raises:
+        ConfigError: as `settings.parse`.
+    """
+    values, functions = dict(values), {}
+    reward: Any = values.get("reward")
+    if any(map(callable, reward if isinstance(reward, Mapping) else [reward])):
+        parse_reward(reward)
+        functions["reward"] = values.pop("reward")
+    features = values.get("features")
+    if isinstance(features, list | tuple) and any(map(callable, features)):
+        parse_features(features)
+        functions["features"] = tuple(values.pop("features"))
+    config = parse(model, values, where)
+    return config.model_copy(update=functions) if functions else config

@@ -13,6 +13,13 @@ PeriodName = Literal["train", "validation", "test", "all"]
 Span = tuple[date, date]
 
 
+ORDER: tuple[PeriodName, ...] = ("train", "validation", "test")
+
+
+def _shown(span: Span) -> str:
+    return f"{span[0]} to {span[1]}"
+
+
 class Periods(Settings):
     """Three spans of dates that follow one another; both ends belong to the span."""
 
@@ -22,13 +29,18 @@ class Periods(Settings):
 
     @model_validator(mode="after")
     def _in_order(self) -> "Periods":
-        ends = (*self.train, *self.validation, *self.test)
-        for number, (before, after) in enumerate(itertools.pairwise(ends)):
+        spans = {name: self.span(name) for name in ORDER}
+        for name, (start, end) in spans.items():
             # Of bars within the day one date may be a whole period.
-            if after < before or (after == before and number % 2 == 1):
+            if end < start:
+                raise ValueError(f"periods.{name} begins on {start} and ends before, on {end}")
+        for (one, before), (other, after) in itertools.pairwise(spans.items()):
+            if after[0] <= before[1]:
+                how = "overlaps" if before[0] <= after[1] else "comes before"
                 raise ValueError(
-                    "train, validation and test must follow one another without overlap, each "
-                    f"from an earlier to a later date; {after} comes after {before}"
+                    f"periods.{other} ({_shown(after)}) {how} periods.{one} ({_shown(before)}): "
+                    "train, validation and test must follow one another without overlap; those "
+                    "that are not given are the preset's"
                 )
         return self
 
@@ -39,7 +51,7 @@ class Periods(Settings):
             ConfigError: nothing is left of one.
         """
         cut: dict[str, Span] = {}
-        for name in ("train", "validation", "test"):
+        for name in ORDER:
             start, end = self.span(name)
             cut[name] = max(start, first), min(end, last)
             if cut[name][1] < cut[name][0]:

@@ -24,6 +24,8 @@ class PortfolioEnv(MarketEnv):
 
     Args (all keys of an env preset, see `envs.config.PortfolioConfig`), and:
         task: a prepared market to share; then only `period` and `episode_length` may be given.
+        flat_info: infos of numbers alone (`cost_commission` ..., `time` in nanoseconds since 1970),
+            for clients that make tensors of them, such as TorchRL with AutoresetMode.SAME_STEP.
 
     Raises:
         ConfigError: a key or value is wrong. DataError: the price file is.

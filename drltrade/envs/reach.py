@@ -47,7 +47,25 @@ def reached(
         for name in ("train", "validation", "test")
         if getattr(cut, name) != getattr(periods, name)
     ]
-    return cut, tuple(changed)
+    return cut, (*changed, *_little_to_train_on(periods, cut, dates))
+
+
+FEW = 250
+"""Bars of a train period that was cut: of daily ones a year."""
+
+
+def _little_to_train_on(stated: Periods, cut: Periods, dates: pd.DatetimeIndex) -> tuple[str, ...]:
+    """What is to be said of a train period of which little is left."""
+    bars = {
+        name: int(((dates >= pd.Timestamp(start)) & (dates <= pd.Timestamp(end))).sum())
+        for name, (start, end) in (("train", cut.train), ("test", cut.test))
+    }
+    if cut.train == stated.train or (bars["train"] >= FEW and bars["train"] >= bars["test"]):
+        return ()
+    return (
+        f"only {bars['train']} bars are left to train on, and {bars['test']} to test on: set "
+        "periods to what the data reach",
+    )
 
 
 def _date(time: pd.Timestamp) -> date:

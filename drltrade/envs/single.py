@@ -10,14 +10,14 @@ from numpy.typing import NDArray
 from drltrade.envs.actions import make_actions
 from drltrade.envs.config import PortfolioConfig, TradingConfig, with_frames
 from drltrade.envs.episode import Episode
-from drltrade.envs.market_config import MarketConfig
+from drltrade.envs.flat_info import flat_info as flat
+from drltrade.envs.market_config import MarketConfig, parse_market
 from drltrade.envs.observations import Observation
 from drltrade.envs.rendering import RENDER_FPS, RENDER_MODES, Picture
 from drltrade.envs.task import Task
-from drltrade.errors import ConfigError, UnknownKeywordError, suggestion
-from drltrade.market.reward_spec import parse_reward
+from drltrade.errors import ConfigError, UnknownKeywordError, listed, suggestion
 from drltrade.market.terms import OBSERVED_BOUND
-from drltrade.settings import parse
+from drltrade.settings import inner_keys, parse
 
 SHARED = {"period", "episode_length"}
 """What may be given beside a prepared task."""
@@ -37,7 +37,12 @@ class MarketEnv(gymnasium.Env[Observation, Any]):
     }
 
     def __init__(
-        self, task: Task | None = None, *, render_mode: str | None = None, **settings: Any
+        self,
+        task: Task | None = None,
+        *,
+        render_mode: str | None = None,
+        flat_info: bool = False,
+        **settings: Any,
     ) -> None:
         if render_mode is not None and render_mode not in RENDER_MODES:
             raise ConfigError(
@@ -45,6 +50,7 @@ class MarketEnv(gymnasium.Env[Observation, Any]):
             )
         self.task, self.config = _prepared(self.preset, self.id, task, settings)
         self.render_mode = render_mode
+        self.flat_info = flat_info
         self._picture = Picture(self.task.market.symbols) if render_mode else None
         self.episode = _episode(self.task, self.config)
         self.actions = make_actions(self.config, self.task.market.symbols)
@@ -58,12 +64,11 @@ class MarketEnv(gymnasium.Env[Observation, Any]):
     ) -> tuple[Observation, dict[str, Any]]:
         """Start an episode with a fresh account; see `gymnasium.Env.reset`."""
         super().reset(seed=seed)
-        begun = self.episode.start(self.np_random, options, seeded=seed is not None)
-        self._known = begun[1]
+        observed, self._known = self.episode.start(self.np_random, options, seeded=seed is not None)
         if self._picture is not None:
             self._picture.begin()
             self._shown()
-        return begun
+        return observed, flat(self._known) if self.flat_info else self._known
 
     def step(self, action: Any) -> tuple[Observation, SupportsFloat, bool, bool, dict[str, Any]]:
         """Decide at this bar's close, go to the close of the next; see `gymnasium.Env.step`.
@@ -80,7 +85,7 @@ class MarketEnv(gymnasium.Env[Observation, Any]):
         self._known = stepped[4]
         if self._picture is not None:
             self._shown()
-        return stepped
+        return (*stepped[:4], flat(self._known)) if self.flat_info else stepped
 
     def _shown(self) -> None:
         """Add the bar just closed to the picture, and show it to a human at once."""
@@ -116,7 +121,7 @@ def _prepared(
     """(task, its settings) of an environment made from a shared task or from settings alone."""
     _check_keywords(model, where, settings)
     if task is None:
-        task = Task.build(_parse(model, settings, where))
+        task = Task.build(parse_market(model, with_frames(settings, where), where))
         return task, task.config
     if odd := set(settings) - SHARED:
         raise ConfigError(
@@ -137,24 +142,15 @@ def _check_keywords(model: type[Any], where: str, settings: dict[str, Any]) -> N
     an "unexpected keyword argument".
     """
     allowed = sorted(model.model_fields)
+    known = [*allowed, *inner_keys(model)]
     unknown = [
-        f"unexpected keyword argument {key!r}: key {key!r} is unknown{suggestion(key, allowed)}"
+        f"unexpected keyword argument {key!r}: key {key!r} is unknown{suggestion(key, known)}"
         for key in settings
         if key not in allowed
     ]
     if unknown:
-        raise UnknownKeywordError(f"{where}: {'; '.join(unknown)} (allowed: {', '.join(allowed)})")
-
-
-def _parse(model: type[Any], settings: dict[str, Any], where: str) -> Any:
-    """As `settings.parse`; a reward may be a Python function here, which no file can say."""
-    settings = with_frames(settings, where)
-    reward = settings.get("reward")
-    if reward is None or isinstance(reward, str):
-        return parse(model, settings, where)
-    parse_reward(reward)
-    config = parse(model, {k: v for k, v in settings.items() if k != "reward"}, where)
-    return config.model_copy(update={"reward": reward})
+        named = listed(allowed, next(key for key in settings if key not in allowed))
+        raise UnknownKeywordError(f"{where}: {'; '.join(unknown)} (allowed: {named})")
 
 
 def _episode(task: Task, config: MarketConfig) -> Episode:

@@ -1,27 +1,31 @@
 """A synthetic market made ready: its paths end to end, prepared by the train paths alone."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
 from drltrade.envs.market_config import MarketConfig
+from drltrade.features.own import OwnFunction
 from drltrade.features.preparation import Preparation
-from drltrade.features.table import feature_table, learn_features
+from drltrade.features.table import check_features, feature_table, learn_features
 from drltrade.features.track import Context
 from drltrade.market.synthetic import Process, draw_paths
 from drltrade.market.tensors import Market
 
 
 def synthetic_market(
-    process: Process, config: MarketConfig, preparation: Preparation | None
-) -> tuple[Market, Preparation]:
+    process: Process, config: MarketConfig, preparation: Preparation | None,
+    functions: Mapping[str, OwnFunction] | None = None,
+) -> tuple[Market, Preparation]:  # fmt: skip
     """Draw the paths, compute the features of each on its own, and join them.
 
     Args:
         process: what the bars are drawn from.
         config: the preset; its features, selection and components.
         preparation: of an earlier run; None: learned from the train paths.
+        functions: features of the user's own that are loaded already.
 
     Returns:
         (the market, whose spans are the train paths, then that of validation, then of test; what
@@ -33,9 +37,11 @@ def synthetic_market(
     paths = draw_paths(process)
     train = {path.name: path.frame for path in paths if path.period == "train"}
     learned = {} if preparation is None else preparation.learned
+    context = Context(functions=dict(functions or {}))
     if preparation is None:
-        learned = learn_features(train, config.features, Context(), pd.Timestamp.max)
-    context = Context(learned=learned)
+        check_features(config.features, context, next(iter(train.values())))
+        learned = learn_features(train, config.features, context, pd.Timestamp.max)
+    context = replace(context, learned=learned)
     tables = [feature_table(path.frame, config.features, context) for path in paths]
     if preparation is None:
         closes = [

@@ -1,5 +1,6 @@
 """A market made ready for an agent: its bars, its features, its periods."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -12,8 +13,10 @@ from drltrade.envs.historical import historical_market
 from drltrade.envs.periods import PeriodName
 from drltrade.envs.synthetic import source_of, synthetic_market
 from drltrade.errors import ConfigError
+from drltrade.features.own import OwnFunction
 from drltrade.features.preparation import Preparation
-from drltrade.market.simulator import Rules, Simulator
+from drltrade.market.rules import Rules
+from drltrade.market.simulator import Simulator
 from drltrade.market.tensors import Market
 
 
@@ -39,6 +42,7 @@ class Task:
         *,
         bars: Bars | None = None,
         preparation: Preparation | None = None,
+        functions: Mapping[str, OwnFunction] | None = None,
     ) -> "Task":
         """Load the bars, compute the features and prepare them.
 
@@ -46,7 +50,9 @@ class Task:
             config: the preset.
             bars: instead of loading `config.data`.
             preparation: of an earlier run, to be used as it is; otherwise learned from the train
-                period.
+                period. Features of the user's own are tried out before they teach anything: see
+                `features.own.check_causal`.
+            functions: of the user's own, by "file.py:function"; others are loaded by that name.
 
         Raises:
             ConfigError, DataError: see the modules called. Bars that are handed in are checked as
@@ -58,9 +64,9 @@ class Task:
                     "bars are handed in, and the preset sets synthetic: leave one out"
                 )
             process = config.synthetic
-            market, preparation = synthetic_market(process, config, preparation)
+            market, preparation = synthetic_market(process, config, preparation, functions)
             return Task(config, market, preparation, source_of(process), process.digest())
-        made = historical_market(config, bars, preparation)
+        made = historical_market(config, bars, preparation, functions)
         tell(made.source, made.warnings)
         return Task(
             made.config, made.market, made.preparation, made.source, made.sha256, made.augmented,

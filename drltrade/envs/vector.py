@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from drltrade.envs.actions import Actions
+from drltrade.envs.flat_info import flat_info as flat
 from drltrade.envs.observations import windows
 from drltrade.envs.portfolio import PortfolioEnv
 from drltrade.envs.prices import Prices
@@ -67,6 +68,7 @@ class MarketVectorEnv(VectorEnv[Any, Any, Any]):
         autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
         device: str | torch.device = "cpu",
         render_mode: None = None,
+        flat_info: bool = False,
         **settings: Any,
     ) -> None:
         """Place n accounts; they wait for `reset`.
@@ -78,6 +80,7 @@ class MarketVectorEnv(VectorEnv[Any, Any, Any]):
             autoreset_mode: what happens when an episode is over.
             device: where the market and the accounts live.
             render_mode: there is none.
+            flat_info: infos of numbers alone, as of `single`.
             settings: keys of the preset, as for `single`.
 
         Raises:
@@ -88,7 +91,7 @@ class MarketVectorEnv(VectorEnv[Any, Any, Any]):
         one = single(task, **settings)
         self.task, self.config, self.num_envs = one.task, one.config, num_envs
         self.metadata = {"render_modes": [], "autoreset_mode": AutoresetMode(autoreset_mode)}
-        self.render_mode = render_mode
+        self.render_mode, self.flat_info = render_mode, flat_info
         self.single_observation_space = one.observation_space
         self.single_action_space = one.action_space
         self.observation_space = batch_space(one.observation_space, num_envs)
@@ -213,7 +216,8 @@ class MarketVectorEnv(VectorEnv[Any, Any, Any]):
             self.simulator.restart(chosen)
             self._over = self._over & ~chosen
         report = self._fresh.repeat(self.num_envs, 1)
-        return self._out(self._observe()), self._infos(report, chosen.clone())
+        infos = self._infos(report, chosen.clone())
+        return self._out(self._observe()), flat(infos) if self.flat_info else infos
 
     def _chosen(self, options: dict[str, Any]) -> Tensor:
         if odd := set(options) - {"reset_mask"}:
@@ -261,7 +265,8 @@ class MarketVectorEnv(VectorEnv[Any, Any, Any]):
             report = self._begun(report, self._over)
         infos |= self._infos(report, self._everyone.clone())
         observations = self._observe()
-        return *map(self._out, (observations, reward, terminated, truncated)), infos
+        told = flat(infos) if self.flat_info else infos
+        return *map(self._out, (observations, reward, terminated, truncated)), told
 
     def _any(self, mask: Tensor) -> bool:
         """Whether any is True; on a device, whose answer would have to be waited for, perhaps."""

@@ -1,5 +1,6 @@
 """Backtests: a run, a policy, a table of targets or a baseline, over a period of a market."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 
 from drltrade.agents.agent import Policy
 from drltrade.agents.sb3 import SB3Policy
-from drltrade.backtest.baselines import baseline_names, baseline_rules, baseline_targets
+from drltrade.backtest.baselines import baseline_rules, baseline_targets, check_baseline
 from drltrade.backtest.engine import decide, replay
 from drltrade.backtest.ledger import Ledger
 from drltrade.backtest.strategies import Strategy, strategy_targets
@@ -26,7 +27,9 @@ from drltrade.errors import ConfigError, DataError
 from drltrade.evaluation.metrics import metrics
 from drltrade.evaluation.relative import relative_metrics
 from drltrade.experiment.benchmark import benchmark_entry
-from drltrade.experiment.presets import merge, resolve_env
+from drltrade.experiment.env_presets import resolve_env
+from drltrade.experiment.plan import found_features
+from drltrade.experiment.preset_files import merge
 from drltrade.experiment.run import Run, unrewarded
 from drltrade.functions import load_function
 from drltrade.market.synthetic import Process
@@ -47,6 +50,21 @@ class Backtest(Ledger):
     """What the policy has seen of these bars in its training; empty where nothing is known."""
     benchmark: Entry | None = field(default=None, repr=False)
     """What it is measured against, held over the same bars; None: nothing was given."""
+
+    def __repr__(self) -> str:
+        told = metrics(self)
+        figures = {"return": "total_return", "Sharpe": "sharpe", "max drawdown": "max_drawdown"}
+        forms = {"Sharpe": "{:.2f}", "return": "{:+.1%}", "max drawdown": "{:.1%}"}
+        known = [
+            f"{label} {forms[label].format(told[key])}"
+            for label, key in figures.items()
+            if not math.isnan(told[key])
+        ]
+        first, last = (str(self.times[i]).removesuffix(" 00:00:00") for i in (0, -1))
+        return (
+            f"<Backtest {self.name} on {self.task.market.name}, {self.period}, {first} to {last}, "
+            f"{len(self.times):,} bars: {', '.join(known)}>"
+        )
 
     def trades(self) -> pd.DataFrame:
         """One row per round trip; see `backtest.trades`."""
@@ -116,9 +134,7 @@ def backtest(
     task = _task(subject, env, overrides)
     rows, rules = task.rows(period), task.rules
     if isinstance(subject, str):
-        names = baseline_names(task.config)
-        if subject not in names:
-            raise ConfigError(f"no baseline {subject!r} (there are: {', '.join(names)})")
+        check_baseline(subject, task.config)
         targets = baseline_targets(subject, task.market, rows, task.config)
         rules = baseline_rules(subject, rules, task.market, rows)
     elif isinstance(subject, pd.DataFrame):
@@ -230,8 +246,9 @@ def _task(subject: Any, env: Any, overrides: Mapping[str, Any]) -> Task:
         if env is None and not overrides:
             return subject.task
         config = _overridden(subject.env, overrides) if env is None else resolve_env(env, overrides)
+        config = config.model_copy(update={"features": found_features(config.features)})
         _check_shape(config, subject)
-        return Task.build(config, preparation=subject.task.preparation)
+        return Task.build(config, preparation=subject.task.preparation, functions=subject.functions)
     if env is None and hasattr(subject, "get_env"):
         env = subject.get_env()  # the one that a model of stable-baselines3 learned in
     if env is None:

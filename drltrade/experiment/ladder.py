@@ -23,14 +23,9 @@ from drltrade.errors import ConfigError, DrltradeError, suggestion
 from drltrade.evaluation.ladder import RungScore, SeedScore
 from drltrade.evaluation.optimality import TEST_BARS, fresh, score
 from drltrade.evaluation.portraits import portrait
-from drltrade.experiment.presets import (
-    AgentPreset,
-    merge,
-    read_preset,
-    resolve_agent,
-    resolve_env,
-    split_overrides,
-)
+from drltrade.experiment.env_presets import resolve_env
+from drltrade.experiment.preset_files import merge, read_preset
+from drltrade.experiment.presets import AgentPreset, resolve_agent, split_overrides
 from drltrade.experiment.study import side_by_side
 from drltrade.market.ground_truth import GroundTruth
 from drltrade.training.loop import cpu_threads

@@ -1,27 +1,23 @@
-"""Presets: TOML files in `envs/` and `agents/`, of the workspace first, then of the package."""
+"""Presets with overrides, validated; and the environments that they describe."""
 
-import tomllib
-from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 from gymnasium.vector import AutoresetMode
 
+from drltrade.agents.installed import Load
 from drltrade.agents.registry import config_model, parse_agent
-from drltrade.agents.sb3 import PREFIX
-from drltrade.envs.config import PortfolioConfig, TradingConfig, parse_env
+from drltrade.envs.config import PortfolioConfig, TradingConfig
 from drltrade.envs.make import face
 from drltrade.envs.single import MarketEnv
 from drltrade.envs.task import Task
 from drltrade.envs.vector import MarketVectorEnv
-from drltrade.errors import ConfigError, suggestion
-from drltrade.market.reward_spec import parse_reward
-from drltrade.settings import Settings, parse
+from drltrade.errors import ConfigError, listed, suggestion
+from drltrade.experiment.env_presets import resolve_env
+from drltrade.experiment.preset_files import Values, merge, overridden, read_preset
+from drltrade.functions import load_function
+from drltrade.settings import Settings, inner_keys, parse
 from drltrade.training.loop import TrainingConfig
-from drltrade.workspace import packaged, search_path
-
-Kind = Literal["envs", "agents"]
-Values = dict[str, Any]
 
 
 class AgentPreset(NamedTuple):
@@ -40,92 +36,6 @@ class AgentPreset(NamedTuple):
         }
 
 
-def list_presets(kind: Kind) -> dict[str, Path]:
-    """Name -> file; the workspace's hide the packaged ones of the same name."""
-    found: dict[str, Path] = {}
-    for folder in reversed(search_path(kind)):
-        found |= {path.stem: path for path in sorted(folder.glob("*.toml"))}
-    return dict(sorted(found.items()))
-
-
-def read_preset(kind: Kind, name: str) -> tuple[Values, str]:
-    """The raw values of a preset, those it `extends` underneath, and the file they came from.
-
-    Args:
-        kind: "envs" or "agents".
-        name: of a preset, or the path of a TOML file; for agents also sb3:NAME, which takes
-            all of the algorithm's own defaults.
-
-    Raises:
-        ConfigError: there is no such preset, or the file is no valid TOML.
-    """
-    if kind == "agents" and name.startswith(PREFIX):
-        return {"algorithm": name}, name
-    return _read(kind, _find(kind, name), ())
-
-
-def _find(kind: Kind, name: str, beside: Path | None = None) -> Path:
-    """The file of a preset; a file that extends its own name (`beside`) means the packaged one."""
-    if name.endswith(".toml"):
-        return beside.parent / name if beside is not None else Path(name)
-    presets = list_presets(kind)
-    if beside is not None and beside.stem == name:
-        presets = {path.stem: path for path in sorted(packaged(kind).glob("*.toml"))}
-    if name not in presets:
-        raise ConfigError(
-            f"no preset {name!r} in {kind}/{suggestion(name, presets)} (there are: "
-            f"{', '.join(presets)}; or give the path of a TOML file)"
-        )
-    return presets[name]
-
-
-def _read(kind: Kind, path: Path, above: tuple[Path, ...]) -> tuple[Values, str]:
-    if path.resolve() in above:
-        raise ConfigError(f"{path}: extends itself, by way of {above[-1]}")
-    try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise ConfigError(f"{path}: no such file") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: not valid TOML: {error}") from None
-    if base := values.pop("extends", None):
-        found = _find(kind, str(base), beside=path)
-        values = merge(_read(kind, found, (*above, path.resolve()))[0], values)
-    return values, str(path)
-
-
-def preset_name(name: str) -> str:
-    """What to call a preset, or the file of one, in a report or a folder's name."""
-    return Path(name).stem.replace(":", "-")
-
-
-def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> Values:
-    """`over` laid upon `base`, table by table."""
-    merged = dict(base)
-    for key, value in over.items():
-        below = merged.get(key)
-        both = isinstance(below, Mapping) and isinstance(value, Mapping)
-        merged[key] = merge(below, value) if both else value  # type: ignore[arg-type]
-    return merged
-
-
-def parse_assignments(assignments: Sequence[str]) -> Values:
-    """["costs.commission_bps=5", ...] -> nested values, each read as TOML, else as text."""
-    values: Values = {}
-    for text in assignments:
-        key, equals, raw = text.partition("=")
-        if not equals or not key.strip():
-            raise ConfigError(f"--set {text!r}: key.path=value is needed")
-        try:
-            value = tomllib.loads(f"value = {raw}")["value"]
-        except tomllib.TOMLDecodeError:
-            value = raw.strip()
-        for part in reversed(key.strip().split(".")):
-            value = {part: value}
-        values = merge(values, value)
-    return values
-
-
 def split_overrides(overrides: Mapping[str, Any], agent: Values | None) -> tuple[Values, Values]:
     """Overrides -> (those of the environment, those of the agent).
 
@@ -136,9 +46,12 @@ def split_overrides(overrides: Mapping[str, Any], agent: Values | None) -> tuple
     """
     env_keys = {*TradingConfig.model_fields, *PortfolioConfig.model_fields}
     agent_keys: set[str] = set()
+    models: list[Any] = [TradingConfig, PortfolioConfig]
     if agent is not None:
         name = overrides.get("algorithm", agent.get("algorithm"))
-        agent_keys = {*config_model(name, "agent").model_fields, "training"}
+        model = config_model(name, "agent")
+        agent_keys = {*model.model_fields, "training"}
+        models.append(model)
     ours: dict[str, Values] = {"env": {}, "agent": {}}
     for key, value in overrides.items():
         if key in ours and isinstance(value, Mapping):
@@ -149,45 +62,34 @@ def split_overrides(overrides: Mapping[str, Any], agent: Values | None) -> tuple
         ]
         if len(owners) != 1:
             allowed = sorted((env_keys | agent_keys) - {"description"})
-            hint = suggestion(key, allowed)
-            problem = "belongs to both; write env. or agent. before it" if owners else "is unknown"
-            raise ConfigError(f"override {key!r} {problem}{hint} (allowed: {', '.join(allowed)})")
+            if owners:
+                raise ConfigError(
+                    f"override {key!r} belongs to both; write env. or agent. before it"
+                )
+            inner = [each for model in models for each in inner_keys(model)]
+            inner += [f"training.{each}" for each in TrainingConfig.model_fields]
+            hint = suggestion(key, [*allowed, *inner])
+            raise ConfigError(
+                f"override {key!r} is unknown{hint} (allowed: {listed(allowed, key)})"
+            )
         ours[owners[0]] = merge(ours[owners[0]], {key: value})
     return ours["env"], ours["agent"]
-
-
-def resolve_env(name: str, overrides: Mapping[str, Any]) -> TradingConfig | PortfolioConfig:
-    """An env preset with overrides, validated. Here a reward may be a Python function, too."""
-    values, where = read_preset("envs", name)
-    # Naming one kind of action replaces the others.
-    kinds = {"positions", "position_range", "order_units"}
-    if kinds & set(overrides):
-        values = {key: value for key, value in values.items() if key not in kinds}
-    values, where = merge(values, overrides), _overridden(where, overrides)
-    reward: Any = values.get("reward")
-    if not any(map(callable, reward if isinstance(reward, Mapping) else [reward])):
-        return parse_env(values, where)
-    del values["reward"]  # what no file can say, settings cannot read
-    parse_reward(reward)
-    return parse_env(values, where).model_copy(update={"reward": reward})
 
 
 def resolve_agent(name: str, overrides: Mapping[str, Any]) -> AgentPreset:
     """An agent preset with overrides, validated."""
     values, where = read_preset("agents", name)
-    return agent_from_dict(merge(values, overrides), _overridden(where, overrides))
+    return agent_from_dict(merge(values, overrides), overridden(where, overrides))
 
 
-def _overridden(where: str, overrides: Mapping[str, Any]) -> str:
-    return f"{where} with {', '.join(overrides)} overridden" if overrides else where
-
-
-def agent_from_dict(values: Mapping[str, Any], where: str) -> AgentPreset:
-    """Validate what a file in `agents/` says."""
+def agent_from_dict(
+    values: Mapping[str, Any], where: str, load: Load = load_function
+) -> AgentPreset:
+    """Validate what a file in `agents/` says; `load` loads an agent in a file."""
     values = dict(values)
     description = str(values.pop("description", ""))
     training = parse(TrainingConfig, values.pop("training", {}), f"{where} [training]")
-    algorithm = parse_agent(values, where)
+    algorithm = parse_agent(values, where, load)
     least = getattr(algorithm, "steps_to_learn", 0)
     if training.total_steps < least:
         raise ConfigError(

@@ -17,7 +17,9 @@ from drltrade.envs.task import Task
 from drltrade.errors import ConfigError
 from drltrade.experiment.backtest import Backtest, backtest
 from drltrade.experiment.benchmark import benchmark_entry
+from drltrade.experiment.env_presets import OF_REAL_MARKETS
 from drltrade.experiment.run import Run
+from drltrade.features.declarations import parse_feature
 from drltrade.market.reward_spec import parse_reward
 from drltrade.report.html import write_report
 from drltrade.report.summary import Entry, counted
@@ -29,9 +31,6 @@ NOTE = (
     "The agents were trained on {train}, their best checkpoints were chosen on {validation}, and "
     "they are judged on {test}, which neither training nor choice has seen."
 )
-
-OF_REAL_MARKETS = {"data", "symbol", "train_symbols", "periods", "frequency", "calendar"}
-"""Keys of a preset that a synthetic market has no use for."""
 
 
 def baseline_entries(
@@ -107,11 +106,11 @@ def group_by_agent(runs: Sequence[Run]) -> dict[str, list[Run]]:
     names: dict[str, list[dict[str, Any]]] = {}
     for run in runs:
         configurations = names.setdefault(run.agent_name, [])
-        if _flat(run.agent.to_dict()) not in configurations:
-            configurations.append(_flat(run.agent.to_dict()))
+        if _flat(run.agent_values) not in configurations:
+            configurations.append(_flat(run.agent_values))
     groups: dict[str, list[Run]] = {}
     for run in sorted(runs, key=lambda run: (run.agent_name, run.seed)):
-        own, others = _flat(run.agent.to_dict()), names[run.agent_name]
+        own, others = _flat(run.agent_values), names[run.agent_name]
         keys = [key for key in own if any(other.get(key) != own[key] for other in others)]
         told = ", ".join(f"{key}={own[key]}" for key in keys)
         group = groups.setdefault(f"{run.agent_name} ({told})" if told else run.agent_name, [])
@@ -263,11 +262,15 @@ def in_sample_of(entries: Sequence[Entry]) -> str:
 
 
 def _env(config: TradingConfig | PortfolioConfig) -> dict[str, Any]:
-    """A preset to print; a reward that is a Python function by the function's name."""
+    """A preset to print; Python functions, of a reward or features, by their names."""
     terms = parse_reward(config.reward)
     reward = {str(term): weight for term, weight in terms.items()}
     unused = OF_REAL_MARKETS if getattr(config, "synthetic", None) is not None else {"synthetic"}
-    return {**config.model_dump(mode="json", exclude={"reward", *unused}), "reward": reward}
+    return {
+        **config.model_dump(mode="json", exclude={"reward", "features", *unused}),
+        "features": [str(each) for each in map(parse_feature, config.features)],
+        "reward": reward,
+    }
 
 
 def _learned(task: Task) -> dict[str, Any]:
@@ -290,7 +293,7 @@ def _data(task: Task) -> Mapping[str, Any]:
 
 def _settings(runs: Sequence[Run], period: PeriodName) -> dict[str, Any]:
     first = runs[0]
-    agents = {name: group[0].agent.to_dict() for name, group in group_by_agent(runs).items()}
+    agents = {name: dict(group[0].agent_values) for name, group in group_by_agent(runs).items()}
     return {
         "period": period,
         "env": {"preset": first.env_name, **_env(first.env)},

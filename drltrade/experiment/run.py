@@ -4,13 +4,16 @@ runs/<name>/config.json        resolved env and agent, seed, device
             manifest.json      versions, commit, data and its hash
             preparation.json   learned of features from the training period
             prices.parquet     the prices, where they were handed in as a frame
+            code/              copies of files of the user's own: features, a reward, an agent
             metrics.csv        one row per report of progress; tensorboard/ holds the same
             checkpoints/       best.pt (by validation) and last.pt
             outcome.json       written last: a folder without it holds an unfinished run
 """
 
 import json
-from collections.abc import Callable, Mapping
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -18,6 +21,7 @@ from typing import Any
 
 import pandas as pd
 import torch
+from rich.console import Console
 
 from drltrade.agents.agent import Policy
 from drltrade.agents.registry import (
@@ -27,26 +31,20 @@ from drltrade.agents.registry import (
     resolve_device,
     restore,
 )
-from drltrade.atomic import write_atomic, write_json
-from drltrade.backtest.engine import decide
-from drltrade.data import frames
-from drltrade.data.catalog import lasting_name
+from drltrade.atomic import write_json
 from drltrade.envs.config import PortfolioConfig, TradingConfig, parse_env
-from drltrade.envs.make import face
 from drltrade.envs.task import Task
 from drltrade.errors import ConfigError, DataError
-from drltrade.experiment.manifest import manifest
-from drltrade.experiment.presets import (
-    AgentPreset,
-    agent_from_dict,
-    preset_name,
-    read_preset,
-    resolve_agent,
-    resolve_env,
-    split_overrides,
-)
+from drltrade.experiment.env_presets import resolve_env
+from drltrade.experiment.own_code import OwnCode
+from drltrade.experiment.plan import env_name_of, plan_runs
+from drltrade.experiment.preset_files import preset_name, read_preset
+from drltrade.experiment.presets import AgentPreset, agent_from_dict, split_overrides
+from drltrade.experiment.progress import progress
+from drltrade.features.declarations import parse_feature
+from drltrade.features.own import OwnFunction
 from drltrade.features.preparation import Preparation
-from drltrade.market.synthetic.generator import lasting_generator
+from drltrade.functions import in_file
 from drltrade.training import loop
 from drltrade.training.checkpoint import load_weights
 
@@ -60,9 +58,11 @@ class Run:
     """Of the env preset that `env` began as."""
     env: TradingConfig | PortfolioConfig = field(repr=False)
     agent_name: str
-    agent: AgentPreset = field(repr=False)
+    agent_values: Mapping[str, Any] = field(repr=False)
+    """The agent preset, as a file has it."""
     seed: int
     device: str
+    code: OwnCode = field(repr=False, compare=False)
 
     @property
     def name(self) -> str:
@@ -70,10 +70,30 @@ class Run:
         return self.path.name
 
     @cached_property
+    def agent(self) -> AgentPreset:
+        """The agent's settings; those of one in a file are what its code says they are.
+
+        Raises:
+            ConfigError: that code is unknown here and not trusted; see `own_code`.
+        """
+        return agent_from_dict(self.agent_values, str(self.path / "config.json"), self.code.load)
+
+    @cached_property
+    def functions(self) -> dict[str, OwnFunction]:
+        """Features of the user's own, by "file.py:function".
+
+        Raises:
+            ConfigError: as `agent`.
+        """
+        sources = [each.own for each in map(parse_feature, self.env.features)]
+        return {own: self.code.load(own, "feature") for own in sources if isinstance(own, str)}
+
+    @cached_property
     def task(self) -> Task:
         """The run's market, scaled as it was in training."""
         learned = json.loads((self.path / "preparation.json").read_text())
-        task = Task.build(self.env, preparation=Preparation.from_dict(learned))
+        preparation = Preparation.from_dict(learned)
+        task = Task.build(self.env, preparation=preparation, functions=self.functions)
         trained_on = self.manifest["data"]["sha256"]
         if task.sha256 != trained_on:
             raise DataError(
@@ -121,8 +141,13 @@ def is_finished(path: Path) -> bool:
     return (path / "outcome.json").is_file()
 
 
-def load_run(path: str | Path) -> Run:
-    """Open a run folder.
+def load_run(path: str | Path, *, trust_code: bool = False) -> Run:
+    """Open a run folder; nothing in it is executed.
+
+    Args:
+        path: of the folder.
+        trust_code: execute code that the run brings along, features or an agent in files, once its
+            market or policy is asked for, also where this user has not trained with it before.
 
     Raises:
         ConfigError: it is none, or the training in it did not finish.
@@ -137,15 +162,19 @@ def load_run(path: str | Path) -> Run:
     own = path / "prices.parquet"
     if own.is_file():  # beside it, wherever the folder is by now
         values["env"]["data"] = str(own.resolve())
-    return Run(
+    run = Run(
         path=path,
         env_name=values["env_name"],
         agent_name=values["agent_name"],
         env=parse_env(values["env"], where),
-        agent=agent_from_dict(values["agent"], where),
+        agent_values=values["agent"],
         seed=values["seed"],
         device=values["device"],
+        code=OwnCode(path, values.get("code", {}), trust_code),
     )
+    if not in_file(values["agent"].get("algorithm")):
+        _ = run.agent  # is in order, or an error
+    return run
 
 
 def train(
@@ -156,6 +185,7 @@ def train(
     device: str = "auto",
     run: str | Path | None = None,
     watch: loop.Watch | None = None,
+    verbose: int | None = None,
     **overrides: Any,
 ) -> Run:
     """Train one seed of an agent on a market and keep everything in a run folder.
@@ -167,22 +197,46 @@ def train(
         device: auto, cpu or cuda.
         run: folder to create; default `runs/<env>_<agent>_seed<seed>`, numbered if it exists.
         watch: told the environment steps so far and the latest figures.
+        verbose: 1 shows on stderr how far the training is, as the command does, 0 does not; None:
+            where stderr is a terminal. Nothing is shown to who watches.
         **overrides: keys of either preset, tables as dicts: `window=20`,
             `costs={"slippage_bps": 2}`, `training={"total_steps": 50_000}`.
 
     Raises:
         ConfigError, DataError, DeviceError: nothing has been written then.
     """
-    plan = _planned(env, agent, device, overrides)
+    plan = plan_runs(env, agent, device, overrides)
     folder = _new_folder(run) if run else _free_folder(plan.env_name, plan.agent_name, seed)
     # Building draws the initial weights, which depend on the number of threads like the rest.
     with loop.cpu_threads(plan.agent.training.threads):
         learner = make_agent(plan.agent.algorithm, plan.task, plan.generator(seed))
         plan.write(folder, seed)
-        recorder = plan.recorder(folder, learner.weights, watch)
-        outcome = loop.train(learner, plan.agent.training, recorder)
+        with _shown(watch, verbose, folder.name, plan.agent.training.total_steps) as told:
+            recorder = plan.recorder(folder, learner.weights, told)
+            outcome = loop.train(learner, plan.agent.training, recorder)
     write_json(folder / "outcome.json", asdict(outcome))
-    return load_run(folder)
+    return load_run(folder, trust_code=True)
+
+
+@contextmanager
+def _shown(
+    watch: loop.Watch | None, verbose: int | None, name: str, total: int
+) -> Iterator[loop.Watch | None]:
+    """Who is told of a training's progress: `watch`, or else a bar or lines on stderr."""
+    wanted = sys.stderr.isatty() if verbose is None else verbose > 0
+    if watch is not None or not wanted:
+        yield watch
+        return
+    reached = 0
+
+    def told(steps: int, figures: Mapping[str, float]) -> None:
+        nonlocal reached
+        reached = steps
+        show(name, steps, figures)
+
+    with progress({name: total}, Console(stderr=True)) as show:
+        yield told
+        show(name, reached, None)
 
 
 def train_together(
@@ -204,7 +258,7 @@ def train_together(
     Raises:
         ConfigError: the agent learns one seed at a time; and as `train`.
     """
-    plan = _planned(env, agent, device, overrides)
+    plan = plan_runs(env, agent, device, overrides)
     for folder in runs.values():
         _new_folder(folder)
     training = plan.agent.training
@@ -222,108 +276,7 @@ def train_together(
             outcomes = [recorder.finish() for recorder in recorders]
     for folder, outcome in zip(runs.values(), outcomes, strict=True):
         write_json(folder / "outcome.json", asdict(outcome))
-    return [load_run(folder) for folder in runs.values()]
-
-
-@dataclass(frozen=True)
-class _Planned:
-    """Everything about runs but their seeds, checked."""
-
-    env_name: str
-    agent_name: str
-    task: Task
-    agent: AgentPreset
-    device: torch.device
-
-    def generator(self, seed: int) -> torch.Generator:
-        return torch.Generator(self.device).manual_seed(seed)
-
-    def write(self, folder: Path, seed: int) -> None:
-        """What a run folder holds before the training."""
-        folder.mkdir(parents=True, exist_ok=True)
-        config = self.task.config
-        if config.data.startswith(frames.PREFIX):
-            # A frame that was handed in is gone with this process: the run keeps its own copy.
-            bars = frames.handed_in(config.data)
-            prices = (folder / "prices.parquet").resolve()
-            content = frames.parquet_of(bars)
-            write_atomic(prices, lambda path: path.write_bytes(content))
-            kept = {"data": str(prices), "layout": frames.layout_of(bars)}
-            config = config.model_copy(update=kept)
-        resolved = {
-            "env_name": self.env_name,
-            "agent_name": self.agent_name,
-            "env": config.model_dump(mode="json"),
-            "agent": self.agent.to_dict(),
-            "seed": seed,
-            "device": self.device.type,
-        }
-        write_json(folder / "config.json", resolved)
-        write_json(folder / "manifest.json", manifest(self.task, self.device))
-        write_json(folder / "preparation.json", self.task.preparation.to_dict())
-
-    def recorder(
-        self, folder: Path, weights: Callable[[], Mapping[str, Any]], watch: loop.Watch | None
-    ) -> loop.Recorder[Policy]:
-        validation = face(self.task)(self.task, period="validation")
-        return loop.Recorder(
-            weights,
-            self.agent.training,
-            lambda policy: decide(policy, validation)[1],
-            folder,
-            watch or _unwatched,
-        )
-
-
-def _planned(env: str, agent: str, device: str, overrides: Mapping[str, Any]) -> _Planned:
-    raw_agent, _ = read_preset("agents", agent)
-    env_overrides, agent_overrides = split_overrides(overrides, raw_agent)
-    config = resolve_env(env, env_overrides)
-    name = _env_name(env, config, env_overrides)
-    if "data" in env_overrides:  # of which the preset's description does not speak
-        config = config.model_copy(update={"description": ""})
-    # The run must find its prices again from any directory.
-    found: dict[str, Any] = {"data": lasting_name(config.data)}
-    found["exogenous"] = {
-        name: series.model_copy(update={"data": lasting_name(series.data)})
-        for name, series in config.exogenous.items()
-    }
-    if isinstance(config, PortfolioConfig) and config.universe is not None:
-        found["universe"] = str(Path(config.universe).resolve())
-    for key in ("synthetic", "augment"):
-        table: Any = getattr(config, key, None)
-        if hasattr(table, "generator"):
-            lasting = lasting_generator(table.generator)
-            found[key] = table.model_copy(update={"generator": lasting})
-    config = config.model_copy(update=found)
-    config = config.model_copy(update={"reward": _found_again(config.reward)})
-    preset = resolve_agent(agent, agent_overrides)
-    where = resolve_device(device)
-    task = Task.build(config)
-    for period in ("train", "validation", "test"):
-        task.rows(period)
-    return _Planned(name, preset_name(agent), task, preset, where)
-
-
-def _found_again(reward: Any) -> Any:
-    """A declared reward as a run keeps it: with the full paths of the user's files.
-
-    Raises:
-        ConfigError: it is a Python function, which has to be named.
-    """
-    if isinstance(reward, Mapping):
-        return {_found_again(term): weight for term, weight in reward.items()}
-    if not isinstance(reward, str):
-        raise ConfigError(
-            f"reward {getattr(reward, '__name__', reward)!r} is a Python function; for a run to "
-            'find it again it needs its name: "package.module:function" or "file.py:function"'
-        )
-    path, _, name = reward.rpartition(":")
-    return f"{Path(path.strip()).resolve()}:{name}" if path.strip().endswith(".py") else reward
-
-
-def _unwatched(steps: int, figures: Mapping[str, float]) -> None:
-    return None
+    return [load_run(folder, trust_code=True) for folder in runs.values()]
 
 
 def new_run_folder(env: str, agent: str, seed: int, overrides: Mapping[str, Any]) -> Path:
@@ -335,16 +288,7 @@ def new_run_folder(env: str, agent: str, seed: int, overrides: Mapping[str, Any]
     raw_agent, _ = read_preset("agents", agent)
     of_env, _ = split_overrides(overrides, raw_agent)
     config = resolve_env(env, of_env)
-    return _free_folder(_env_name(env, config, of_env), preset_name(agent), seed)
-
-
-def _env_name(
-    env: str, config: TradingConfig | PortfolioConfig, overrides: Mapping[str, Any]
-) -> str:
-    """The preset's own name, unless that speaks of other prices."""
-    if "data" not in overrides:
-        return preset_name(env)
-    return "frame" if config.data.startswith(frames.PREFIX) else preset_name(config.data)
+    return _free_folder(env_name_of(env, config, of_env), preset_name(agent), seed)
 
 
 def _new_folder(run: str | Path) -> Path:

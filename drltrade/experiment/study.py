@@ -1,5 +1,6 @@
 """Several trials at once: every seed of every agent, each in a process of its own."""
 
+import logging
 import multiprocessing
 import os
 import queue
@@ -12,23 +13,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from drltrade.agents.registry import learns_together, resolve_device
 from drltrade.errors import ConfigError
-from drltrade.experiment.presets import (
-    preset_name,
-    read_preset,
-    resolve_agent,
-    split_overrides,
-)
+from drltrade.experiment.preset_files import preset_name, read_preset
+from drltrade.experiment.presets import resolve_agent, split_overrides
+from drltrade.experiment.progress import WatchTrial
 from drltrade.experiment.run import Run, load_run, train, train_together
 
 Job = TypeVar("Job")
 Done = TypeVar("Done")
-
-WatchTrial = Callable[[str, int, Mapping[str, float] | None], None]
-"""Told a trial's name, its environment steps so far and its latest figures; None: it has ended."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +65,7 @@ def run_trials(
     folders = side_by_side(
         partial(_train, folder), trials, lambda told: watch(*told) if watch else None, workers
     )
-    return [load_run(path) for path in folders]
+    return [load_run(path, trust_code=True) for path in folders]
 
 
 def _share_a_gpu(trials: Sequence[Trial]) -> bool:
@@ -146,12 +141,38 @@ def side_by_side(
 
 
 def _interruptible(work: Callable[[Job, Any], Done], job: Job, messages: Any) -> Done:
-    """Do a job in a worker; Ctrl-C interrupts it as anywhere, so that it keeps what it has."""
+    """Do a job in a worker; Ctrl-C interrupts it as anywhere, so that it keeps what it has.
+
+    What it logs is heard by the process that started it, which says it once.
+    """
+    logger, handler = logging.getLogger("drltrade"), _Handing(messages)
+    logger.addHandler(handler)
+    logger.propagate = False
     signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         return work(job, messages)
     finally:
         _interrupts_end_it()
+        logger.removeHandler(handler)
+
+
+class _Logged(NamedTuple):
+    """A line that a worker has logged."""
+
+    level: int
+    text: str
+
+
+class _Handing(logging.Handler):
+    """Hands what is logged in a worker to the process that started it."""
+
+    def __init__(self, messages: Any) -> None:
+        super().__init__(logging.WARNING)
+        self._messages = messages
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """See `logging.Handler`."""
+        self._messages.put(_Logged(record.levelno, record.getMessage()))
 
 
 def _interrupts_end_it() -> None:
@@ -173,6 +194,7 @@ def _no_interrupts() -> Iterator[None]:
 
 
 def _relay(messages: Any, futures: Sequence[Future[Any]], hear: Callable[[Any], object]) -> None:
+    said: set[_Logged] = set()
     while True:
         running = any(not future.done() for future in futures)
         for future in futures:
@@ -180,7 +202,12 @@ def _relay(messages: Any, futures: Sequence[Future[Any]], hear: Callable[[Any], 
                 future.result()
         try:
             while True:
-                hear(messages.get(timeout=0.2 if running else 0))
+                message = messages.get(timeout=0.2 if running else 0)
+                if not isinstance(message, _Logged):
+                    hear(message)
+                elif message not in said:
+                    said.add(message)
+                    logging.getLogger("drltrade").log(message.level, "%s", message.text)
         except queue.Empty:
             if not running:
                 return

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from drltrade.errors import ConfigError, DataError
 
-Build: TypeAlias = Callable[[pd.DataFrame], pd.DataFrame]
+Build: TypeAlias = Callable[[pd.DataFrame], "pd.DataFrame | pd.Series[float]"]
 
 _PRICES = ["open", "high", "low", "close"]
 
@@ -56,8 +56,8 @@ def audit(
         trend at 2000-03-03 00:00:00 changes by up to 9.1 when the bars after ... are cut off
 
     Args:
-        build: makes the features [rows, F] from bars; rows carry the times of their bars, and the
-            first ones may be missing (warm-up). It is called on copies.
+        build: makes the features [rows, F], or a series of one, from bars; rows carry the times of
+            their bars, and the first ones may be missing (warm-up). It is called on copies.
         frame: bars [T], indexed by ascending time; columns open, high, low, close, volume keep
             their order of size when they are changed, other numeric columns change freely.
         cuts: how many bars t to try, or their positions in `frame`.
@@ -74,7 +74,7 @@ def audit(
     """
     rng = np.random.default_rng(0) if rng is None else rng
     original = _checked(build(frame.copy()), frame)
-    again = build(frame.copy())
+    again = _checked(build(frame.copy()), frame)
     if next(_differences(original, again, frame.index[-1], 0.0), None) is not None:
         raise ConfigError("audit: two builds from the same bars differ; make `build` deterministic")
 
@@ -93,7 +93,14 @@ def audit(
     return sorted(leaks.values(), key=lambda leak: (leak.time, leak.feature))
 
 
-def _checked(table: pd.DataFrame, frame: pd.DataFrame) -> pd.DataFrame:
+def _checked(table: "pd.DataFrame | pd.Series[float]", frame: pd.DataFrame) -> pd.DataFrame:
+    if isinstance(table, pd.Series):
+        table = table.to_frame("feature" if table.name is None else str(table.name))
+    if not isinstance(table, pd.DataFrame):
+        raise ConfigError(
+            f"audit: `build` returned {type(table).__name__}; a pandas series or frame by the "
+            "times of the bars is needed"
+        )
     strange = table.index.difference(frame.index)
     if len(strange) or table.index.has_duplicates:
         what = f"a row at {strange[0]}, which is no bar" if len(strange) else "a time twice"

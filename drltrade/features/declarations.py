@@ -6,17 +6,22 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeAlias
 
+from drltrade import functions
 from drltrade.data.frequencies import parse_frequency
-from drltrade.errors import ConfigError, suggestion
+from drltrade.errors import ConfigError, listed, suggestion
 from drltrade.features.cross_section import CROSS_SECTIONAL, CrossSectional
 from drltrade.features.kinds import FEATURES, FeatureKind, Number, Parameter
 from drltrade.features.kinds.kind import Another, Kind, SeriesName
+from drltrade.features.own import OWN, OwnFunction
 from drltrade.features.regimes import FITTED
+from drltrade.functions import in_file
 
 KINDS: Mapping[str, Kind] = ChainMap[str, Any](CROSS_SECTIONAL, FITTED, FEATURES)
 """All that can be declared, by name."""
 
 Value: TypeAlias = "Number | str | Feature"
+Declared: TypeAlias = str | OwnFunction
+"""As a preset declares it; in Python also a function of the user's own itself."""
 
 _TOKEN = re.compile(r"\s*([\w.+-]+|[(),@])", re.ASCII)
 DEEPEST = 5
@@ -33,8 +38,13 @@ class Feature:
     """Of the bars that it is computed on; None: those that are traded on."""
     series: str | None = None
     """The exogenous series that it is computed on; None: the instrument itself."""
+    own: Declared | None = None
+    """A function of the user's, "file.py:function" or itself, in place of a kind that comes with
+    drltrade; see `own`."""
 
     def __str__(self) -> str:
+        if self.own is not None:
+            return f"{self.name}{self._at}"
         inside = ", ".join(f"{v:g}" if isinstance(v, int | float) else str(v) for v in self.values)
         return f"{self._of}{self.name}({inside}){self._at}"
 
@@ -49,11 +59,14 @@ class Feature:
     @property
     def kind(self) -> Kind:
         """What its name stands for."""
-        return KINDS[self.name]
+        return KINDS[self.name] if self.own is None else OWN
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Names of the columns: "rsi(14)", "rsi(14)@1w", or "weekday_sin", "weekday_cos"."""
+        """Names of the columns: "rsi(14)", "rsi(14)@1w", or "weekday_sin", "weekday_cos".
+
+        Of a function of the user's own they are known once it is computed: see `track.Track`.
+        """
         label = str(self) if self.values else self._of + self.name + self._at
         return tuple(f"{label}_{part}" for part in self.kind.columns) or (label,)
 
@@ -102,20 +115,48 @@ def _shown(default: Number | str) -> str:
     return default if isinstance(default, str) else f"{default:g}"
 
 
-def parse_feature(text: str) -> Feature:
+def parse_feature(text: Declared) -> Feature:
     """Read one declaration: "rsi(14)", or "rsi(14)@1w" on bars of a lower frequency.
 
-    Parameters left out from the right take their defaults.
+    Parameters left out from the right take their defaults. A function of the user's own,
+    "features.py:momentum", is not loaded here.
 
     Raises:
         ConfigError: names the text, what is wrong with it, and what is allowed.
     """
+    if callable(text):
+        return Feature(getattr(text, "__name__", type(text).__name__), (), own=text)
     if not isinstance(text, str):
         raise ConfigError(f"feature {text!r} is no text: write 'rsi(14)'")
+    if ":" in text:
+        return _own(text)
     try:
         return _resolved(_parsed(text))
     except _Wrong as error:
         raise ConfigError(f"feature {text!r}{error}") from None
+
+
+def _own(text: str) -> Feature:
+    """A function in a file, on the bars traded on or of a lower frequency."""
+    source, at, frequency = text.partition("@")
+    found = in_file(source)
+    if found is None:
+        raise ConfigError(
+            f"feature {text!r}: write a function of your own as 'path/to/file.py:function', or "
+            "'file.py:function@1w' on weeks; it takes the bars and nothing else"
+        )
+    if at:
+        try:
+            parse_frequency(frequency.strip())
+        except ConfigError as error:
+            raise ConfigError(f"feature {text!r}: {error}") from None
+    return Feature(found.label, (), frequency.strip() if at else None, own=source.strip())
+
+
+def with_full_path(declared: str) -> str:
+    """The same declaration wherever the process stands: a file of the user's by its full path."""
+    source, at, frequency = declared.partition("@")
+    return functions.with_full_path(source) + at + frequency
 
 
 class _Wrong(Exception):
@@ -189,7 +230,10 @@ def _resolved(call: _Call) -> Feature:
     series, _, name = call.name.rpartition(".")
     if name not in KINDS:
         hint = suggestion(name, KINDS)
-        raise _Wrong(f" is unknown{hint} (available: {', '.join(sorted(KINDS))})")
+        raise _Wrong(
+            f" is unknown{hint} (available: {listed(sorted(KINDS), name)}; see "
+            "`drltrade envs features`)"
+        )
     kind, given = KINDS[name], call.inside
     allowed = "; ".join(str(parameter) for parameter in kind.parameters) or "no parameters"
     if len(given) > len(kind.parameters):
@@ -247,7 +291,7 @@ def _value(part: "str | _Call", parameter: Parameter | SeriesName | Another) -> 
     return value
 
 
-def parse_features(declared: Sequence[str]) -> tuple[Feature, ...]:
+def parse_features(declared: Sequence[Declared]) -> tuple[Feature, ...]:
     """Read a list of declarations.
 
     Raises:
@@ -255,10 +299,13 @@ def parse_features(declared: Sequence[str]) -> tuple[Feature, ...]:
     """
     if isinstance(declared, str) or not declared:
         raise ConfigError(f"features = {declared!r}: declare a list of at least one, ['rsi(14)']")
-    seen: dict[Feature, str] = {}
+    seen: dict[str, Declared] = {}
+    features = []
     for text in declared:
         feature = parse_feature(text)
-        if feature in seen:
-            raise ConfigError(f"feature {text!r} is declared twice (first as {seen[feature]!r})")
-        seen[feature] = text
-    return tuple(seen)
+        name = str(feature)  # of which its columns are made
+        if name in seen:
+            raise ConfigError(f"feature {text!r} is declared twice (first as {seen[name]!r})")
+        seen[name] = text
+        features.append(feature)
+    return tuple(features)

@@ -6,11 +6,12 @@ in a recursion at its own bar alone.
 """
 
 from collections.abc import Callable
+from functools import cache, wraps
 from typing import Any, TypeVar, cast
 
-import numba
 import numpy as np
 
+from drltrade.compiling import say_compiling
 from drltrade.features.arrays import Floats
 
 _BLOCK = 1024
@@ -18,8 +19,30 @@ _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
 def _compiled(function: _Function) -> _Function:
-    compiled: Any = numba.njit(cache=True, nogil=True, error_model="numpy")(function)
-    return cast(_Function, compiled)
+    """Compile a loop when it is first called: numba takes longer to import than to find a typo."""
+
+    @cache
+    def compiled() -> Any:
+        import numba
+
+        dispatcher: Any = numba.njit(cache=True, nogil=True, error_model="numpy")(function)
+        kept = dispatcher._cache
+        read = kept.load_overload
+
+        def load_overload(signature: Any, target: Any) -> Any:
+            found = read(signature, target)
+            if found is None:
+                say_compiling()
+            return found
+
+        kept.load_overload = load_overload
+        return dispatcher
+
+    @wraps(function)
+    def call(*arguments: Any) -> Any:
+        return compiled()(*arguments)
+
+    return cast(_Function, call)
 
 
 @_compiled

@@ -6,12 +6,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from drltrade.data.bars import COLUMNS
 from drltrade.errors import ConfigError, DataError
 from drltrade.features.arrays import Floats
+from drltrade.features.audit import Leak
 from drltrade.features.cross_section import CrossSectional, Grid, Panel
-from drltrade.features.declarations import Feature, parse_features
+from drltrade.features.declarations import Declared, Feature, parse_features
 from drltrade.features.kinds import History
 from drltrade.features.memory import Memory
+from drltrade.features.own import check_causal, own_leaks
 from drltrade.features.regimes import FittedKind, Learned
 from drltrade.features.track import Context, Track
 
@@ -20,13 +23,15 @@ Members = Callable[[str, pd.DatetimeIndex], NDArray[np.bool_]]
 
 
 def feature_table(
-    frame: pd.DataFrame, declared: Sequence[str], context: Context | None = None
+    frame: pd.DataFrame, declared: Sequence[Declared], context: Context | None = None
 ) -> pd.DataFrame:
     """Compute declared features of one symbol's bars.
 
     Args:
-        frame: bars [T], columns open, high, low, close, volume, indexed by bar time.
-        declared: such as ["log_return(1)", "rsi(14)", "weekday()", "rsi(14)@1w"].
+        frame: bars [T], columns open, high, low, close, volume, in upper or lower case, indexed by
+            bar time.
+        declared: such as ["log_return(1)", "rsi(14)", "weekday()", "rsi(14)@1w"]; also functions
+            of your own, "file.py:function" or themselves (see `features.own`).
         context: exogenous series, and what was learned from a train period.
 
     Returns:
@@ -37,12 +42,12 @@ def feature_table(
         ConfigError: the list is wrong, or has a feature that compares instruments.
         DataError: too few bars, a column is missing, or a feature is not finite after its warm-up.
     """
-    return _assembled(frame, parse_features(declared), context or Context(), {})
+    return _assembled(_named(frame), parse_features(declared), context or Context(), {})
 
 
 def feature_tables(
     frames: Mapping[str, pd.DataFrame],
-    declared: Sequence[str],
+    declared: Sequence[Declared],
     context: Context | None = None,
     members: Members | None = None,
     of: Sequence[str] | None = None,
@@ -63,6 +68,7 @@ def feature_tables(
         ConfigError, DataError: as `feature_table`; names the symbol.
     """
     features, context = parse_features(declared), context or Context()
+    frames = {symbol: _named(frame) for symbol, frame in frames.items()}
     compared = [each for each in features if isinstance(each.kind, CrossSectional)]
     grids: dict[Feature, Grid] = {}
     panel = None
@@ -89,8 +95,35 @@ def feature_tables(
     return tables
 
 
+def check_features(declared: Sequence[Declared], context: Context, frame: pd.DataFrame) -> None:
+    """Refuse functions of the user's own that know the future of these bars.
+
+    Raises:
+        ConfigError, DataError: see `own.check_causal`.
+    """
+    for feature in parse_features(declared):
+        if feature.own is not None:
+            bars = Track(feature, context).source(frame).frame
+            check_causal(str(feature), context.function(feature.own), bars)
+
+
+def leaks_of_own(
+    declared: Sequence[Declared], context: Context, frame: pd.DataFrame, cuts: int
+) -> list[Leak]:
+    """What functions of the user's own know of the future of these bars."""
+    found = []
+    for feature in parse_features(declared):
+        if feature.own is not None:
+            bars = Track(feature, context).source(frame).frame
+            found += own_leaks(str(feature), context.function(feature.own), bars, cuts)
+    return found
+
+
 def learn_features(
-    frames: Mapping[str, pd.DataFrame], declared: Sequence[str], context: Context, end: pd.Timestamp
+    frames: Mapping[str, pd.DataFrame],
+    declared: Sequence[Declared],
+    context: Context,
+    end: pd.Timestamp,
 ) -> dict[str, Learned]:
     """What features with parameters of their own learn from the bars known before `end`.
 
@@ -122,7 +155,7 @@ class FeatureStream:
     Each step takes as long as its own bars, whatever came before.
     """
 
-    def __init__(self, declared: Sequence[str], context: Context | None = None) -> None:
+    def __init__(self, declared: Sequence[Declared], context: Context | None = None) -> None:
         """See `feature_table`; also for the errors."""
         self._tracks = [Track(each, context or Context()) for each in parse_features(declared)]
         self._last: pd.Timestamp | None = None
@@ -137,6 +170,7 @@ class FeatureStream:
         """
         if self._failed:
             raise DataError("features: an update of this stream has failed; begin a new one")
+        frame = _named(frame)
         times = pd.DatetimeIndex(frame.index)
         if len(times) == 0:
             raise DataError("features: there is no bar to take in")
@@ -150,7 +184,7 @@ class FeatureStream:
             values, warm = track.step(frame)
             columns |= {
                 name: np.where(warm, column, np.nan)
-                for name, column in zip(track.feature.columns, values, strict=True)
+                for name, column in zip(track.columns, values, strict=True)
             }
         self._last, self._failed = times[-1], False
         return pd.DataFrame(columns, times)
@@ -163,17 +197,23 @@ def _assembled(
     """The table of one instrument, from the first row that has every feature on."""
     _check_order(frame)
     arrays: dict[str, Floats] = {}
+    names: tuple[str, ...]
+    values: tuple[Floats, ...]
     begin = 0
     for feature in features:
         if feature in compared:
-            values: tuple[Floats, ...] = (compared[feature],)
+            names, values = feature.columns, (compared[feature],)
             warm = (~np.isnan(values[0])).cumsum() > 0
         else:
-            values, warm = Track(feature, context).step(frame)
+            track = Track(feature, context)
+            values, warm = track.step(frame)
+            names = track.columns
         if not warm.any():
             raise DataError(f"features: {len(frame)} bars, but {_needed(feature)}")
         begin = max(begin, int(np.argmax(warm)))
-        arrays.update(zip(feature.columns, values, strict=True))
+        if twice := arrays.keys() & names:
+            raise ConfigError(f"features: {feature} makes the column {min(twice)!r} once more")
+        arrays.update(zip(names, values, strict=True))
     table = pd.DataFrame(arrays, index=frame.index).iloc[begin:]
     wrong = ~np.isfinite(table.to_numpy())
     if wrong.any():
@@ -183,12 +223,26 @@ def _assembled(
     return table
 
 
+def _named(frame: pd.DataFrame) -> pd.DataFrame:
+    """The same bars, their columns called as features know them: "Close" is close."""
+    names = {
+        name: name.lower()
+        for name in frame.columns
+        if isinstance(name, str) and name.lower() in COLUMNS and name.lower() not in frame
+    }
+    if len(set(names.values())) < len(names):
+        raise DataError(f"features: of the columns {', '.join(names)} two are the same")
+    return frame.rename(columns=names) if names else frame
+
+
 def _check_order(frame: pd.DataFrame) -> None:
     if not frame.index.is_monotonic_increasing or frame.index.has_duplicates:
         raise DataError("features: bars must be in the order of their times, each once")
 
 
 def _needed(feature: Feature) -> str:
+    if feature.own is not None:
+        return f"{feature} has no value at any of them"
     at = f"{feature.warm_up + 1}"
     if feature.frequency is not None:
         at += f" of {feature.frequency}"

@@ -15,7 +15,8 @@ from torch import Tensor
 
 from drltrade.errors import ConfigError
 from drltrade.market.reward_spec import parse_reward
-from drltrade.market.simulator import Rules, Simulator
+from drltrade.market.rules import Rules
+from drltrade.market.simulator import Simulator
 from drltrade.market.tensors import Market
 
 OF_ONE_STEP = ("log_return", "pnl", "mean_variance", "turnover", "cost", "squared_exposure")

@@ -23,6 +23,7 @@ from types import CodeType, FunctionType
 from typing import Any
 
 from drltrade.atomic import write_atomic
+from drltrade.compiling import say_compiling
 from drltrade.market.kernels import compiler
 
 
@@ -52,7 +53,13 @@ class _OnDisk:
         return str(_folder())
 
     def load_overload(self, signature: Any, target: Any) -> Any:
-        """The compiled function, or None."""
+        """The compiled function, or None: then it will be compiled, which is said."""
+        found = self._read(signature, target)
+        if found is None:
+            say_compiling()
+        return found
+
+    def _read(self, signature: Any, target: Any) -> Any:
         from numba.core.compiler import CompileResult
 
         target.refresh()

@@ -16,7 +16,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from drltrade.errors import ConfigError, suggestion
+from drltrade.errors import ConfigError, listed, suggestion
 from drltrade.functions import load_function
 from drltrade.market.rewards import REWARDS, Argument, Outcome, RewardFunction, State
 
@@ -98,7 +98,7 @@ def _parse_term(source: Any) -> Term:
     if name not in REWARDS:
         raise ConfigError(
             f"reward {source!r} is unknown{suggestion(name, REWARDS)} "
-            f"(available: {', '.join(REWARDS)}, or 'module:function')"
+            f"(available: {listed(REWARDS, name)}, or 'module:function')"
         )
     arguments = REWARDS[name].arguments
     given = [part.strip() for part in inside.split(",")] if inside else []

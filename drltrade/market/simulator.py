@@ -7,8 +7,7 @@ nothing waits for the host, so that steps queue up without synchronisation.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -26,29 +25,10 @@ from drltrade.market.kernels import (
 from drltrade.market.namespaces import torch_namespace
 from drltrade.market.reward_spec import make_reward
 from drltrade.market.rewards import Outcome
+from drltrade.market.rules import Rules, Starts
 from drltrade.market.standing import account_features, make_standing
 from drltrade.market.state import COST_PARTS, Account, Bar
 from drltrade.market.tensors import Market
-from drltrade.market.terms import RUIN, Plan, Terms
-
-Starts = Literal["uniform", "stratified"]
-
-
-@dataclass(frozen=True)
-class Rules:
-    """What an account is played by."""
-
-    plan: Plan
-    terms: Terms
-    initial_equity: float
-    """Money each account starts with."""
-    reward: Any = "log_return"
-    """A declaration, see `reward_spec.make_reward`."""
-
-    @property
-    def floor(self) -> float:
-        """Equity at or below which an account is closed, money."""
-        return RUIN * self.initial_equity
 
 
 class Transition(NamedTuple):

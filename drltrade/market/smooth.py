@@ -17,7 +17,7 @@ from torch import Tensor
 
 from drltrade.errors import ConfigError
 from drltrade.market.rewards import Outcome
-from drltrade.market.simulator import Rules
+from drltrade.market.rules import Rules
 from drltrade.market.tensors import Market
 
 ROUNDS = 4

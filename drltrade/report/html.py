@@ -102,7 +102,8 @@ def _header(
     seeds = sum(len(agent.ledgers) for agent in agents)
     facts = [
         f"{html.escape(period.capitalize())} period <b>{first}</b> to <b>{last}</b>",
-        f"{counted(len(ledger.times) - 1, 'bar')}",
+        # Of the last bar nothing is decided any more.
+        f"{counted(len(ledger.times), 'bar')}, {counted(len(ledger.times) - 1, 'decision')}",
         html.escape(_assets(ledger.symbols)),
         f"{counted(len(agents), 'agent')}, {counted(seeds, 'trial')}",
     ]

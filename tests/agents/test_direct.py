@@ -12,7 +12,7 @@ from drltrade.envs.task import Task
 from drltrade.envs.trading import TradingEnv
 from drltrade.errors import ConfigError
 from drltrade.evaluation.optimality import score
-from drltrade.experiment.presets import resolve_env
+from drltrade.experiment.env_presets import resolve_env
 
 RANGE = {"positions": None, "position_range": [-1, 1]}
 

@@ -15,7 +15,7 @@ from drltrade.envs.task import Task
 from drltrade.envs.trading import TradingEnv
 from drltrade.errors import ConfigError, TrainingError
 from drltrade.evaluation.optimality import score
-from drltrade.experiment.presets import resolve_env
+from drltrade.experiment.env_presets import resolve_env
 from drltrade.market.counterfactual import Counterfactual
 
 CPU = torch.device("cpu")

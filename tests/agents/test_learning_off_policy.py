@@ -11,7 +11,8 @@ from drltrade.agents.registry import make_agent, parse_agent
 from drltrade.envs.optimum import truth_of
 from drltrade.envs.task import Task
 from drltrade.evaluation.optimality import score
-from drltrade.experiment.presets import read_preset, resolve_env
+from drltrade.experiment.env_presets import resolve_env
+from drltrade.experiment.preset_files import read_preset
 
 pytestmark = pytest.mark.slow
 

@@ -10,7 +10,8 @@ import drltrade
 from drltrade.agents.registry import make_agent
 from drltrade.envs.task import Task
 from drltrade.errors import ConfigError
-from drltrade.experiment.presets import resolve_agent, resolve_env
+from drltrade.experiment.env_presets import resolve_env
+from drltrade.experiment.presets import resolve_agent
 
 KINDS = {"positions": "drift", "range": "kelly-cost", "weights": "us5-portfolio"}
 """A shipped preset of each kind of actions."""

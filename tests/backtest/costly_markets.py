@@ -5,7 +5,7 @@ import pandas as pd
 
 from drltrade.envs.config import PortfolioConfig, TradingConfig
 from drltrade.market.costs import Bracket, Costs, Margin
-from drltrade.market.simulator import Rules
+from drltrade.market.rules import Rules
 from drltrade.market.tensors import Market
 from drltrade.market.terms import Fill
 

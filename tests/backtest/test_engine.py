@@ -10,7 +10,7 @@ from drltrade.backtest.engine import decide, replay
 from drltrade.envs.trading import TradingEnv
 from drltrade.market.account import make_rule
 from drltrade.market.namespaces import NUMPY
-from drltrade.market.simulator import Rules
+from drltrade.market.rules import Rules
 from drltrade.market.state import COST_PARTS, Account, Bar
 from drltrade.market.tensors import Market
 

@@ -1,13 +1,14 @@
 """Strategies as functions of the bars up to now."""
 
 import json
+import re
 
 import numpy as np
 import pandas as pd
 import pytest
 
 import drltrade
-from drltrade.errors import ConfigError, DataError
+from drltrade.errors import ConfigError, DataError, StrategyError
 
 OWN = """
 def trend(bars):
@@ -76,9 +77,20 @@ def raises(bars):
 
 
 def test_what_a_strategy_raises_says_when(task):
-    with pytest.raises(KeyError, match="rsi") as caught:
+    with pytest.raises(StrategyError) as caught:
         drltrade.backtest(raises, env=task)
-    assert "in the strategy raises, at 20" in caught.value.__notes__[0]
+    assert isinstance(caught.value.__cause__, KeyError)
+    line = raises.__code__.co_firstlineno + 1
+    pattern = (
+        r"strategy raises fails at 20\S+ \S+, decision 1 of \d+: KeyError: 'rsi' "
+        rf"\(.*test_strategies\.py, line {line}, in raises\)"
+    )
+    assert re.fullmatch(pattern, str(caught.value))
+
+
+def test_an_error_within_a_library_is_placed_where_the_strategy_called_it(task):
+    with pytest.raises(StrategyError, match=r"'rsi' \(\S*test_strategies\.py, line \d+, in <la"):
+        drltrade.backtest(lambda bars: bars["rsi"], env=task)
 
 
 @pytest.mark.parametrize(

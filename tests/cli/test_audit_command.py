@@ -17,6 +17,17 @@ def leaky(bars):
 """
 
 
+@pytest.mark.parametrize(("name", "leaks"), [("sound", 0), ("leaky", 1)])
+def test_features_of_ones_own_in_a_preset(command, tmp_path, name, leaks):
+    (tmp_path / "own.py").write_text(FEATURES)
+    preset = f'extends = "sp500-daily"\nfeatures = ["own.py:{name}", "log_return(1)"]\n'
+    (tmp_path / "mine.toml").write_text(preset)
+    code, out, _ = command("audit", "--env", "mine.toml", "--cuts", "3", "--json")
+    rows = json.loads(out)
+    assert (code, len(rows)) == (leaks, leaks)
+    assert [row["feature"] for row in rows] == ["own.py:leaky_mean"][:leaks]
+
+
 def test_features_of_ones_own(command, tmp_path):
     (tmp_path / "own.py").write_text(FEATURES)
     code, out, _ = command("audit", "own.py:sound", "--data", "us5", "--symbol", "IBM")

@@ -64,6 +64,8 @@ def test_envs_and_agents_are_listed_and_shown(command):
     code, out, _ = command("envs", "show", "us5-daily-ibm", "--json")
     rows = {row["key"]: row for row in json.loads(out)}
     assert (code, rows["symbol"]["value"]) == (0, "IBM")
+    assert list(rows)[:3] == ["data", "symbol", "periods.train"]
+    assert next(reversed(rows)).startswith("layout.")
     for key in (*Costs.model_fields, *Margin.model_fields, *Bracket.model_fields):
         (shown,) = (row for name, row in rows.items() if name.endswith(f".{key}"))
         assert shown["is"], key

@@ -67,3 +67,15 @@ def test_the_results_of_agents_with_long_names_and_large_costs_fit():
     assert "learning_rate=0.0001" in "".join(line[:16].strip() for line in table.splitlines())
     assert "mean-reversion" in table
     assert "random exo" not in table
+
+
+@pytest.mark.parametrize("seeds", [1, 2])
+def test_seeds_are_spoken_of_where_there_are_several(seeds):
+    ledgers = (backtest("flat", env="sp500-daily"),) * seeds
+    entries = [
+        Entry("mine", ledgers, "agent"),
+        Entry("buy-and-hold", (backtest("buy-and-hold", env="sp500-daily"),), "baseline"),
+    ]
+    file = io.StringIO()
+    print_results(entries, Console(file=file))
+    assert ("Of several seeds: the median" in file.getvalue()) == (seeds > 1)

@@ -12,7 +12,7 @@ from drltrade.envs.config import parse_env
 from drltrade.envs.task import Task
 from drltrade.envs.trading import TradingEnv
 from drltrade.errors import ConfigError
-from drltrade.experiment.presets import resolve_env
+from drltrade.experiment.env_presets import resolve_env
 
 HALF = {"augment": {"bootstrap": 0.5}}
 ARRAYS = (

@@ -15,7 +15,7 @@ from drltrade.envs.make import face
 from drltrade.envs.prices import Prices
 from drltrade.envs.task import Task
 from drltrade.envs.trading import TradingEnv
-from drltrade.experiment.presets import resolve_env
+from drltrade.experiment.env_presets import resolve_env
 
 PRESETS = sorted(path.stem for path in (Path(__file__).parents[2] / "envs").glob("*.toml"))
 ACTIONS = [

@@ -41,12 +41,20 @@ BAD = {
     ),
     "overlapping periods": (
         {"periods": LATE | {"test": ["2012-06-01", "2018-12-31"]}},
-        "must follow one another without overlap, each from an earlier to a later date; "
-        "2012-06-01 comes after 2012-12-31",
+        "periods.test (2012-06-01 to 2018-12-31) overlaps periods.validation (2011-01-01 to "
+        "2012-12-31): train, validation and test must follow one another",
+    ),
+    "the same day": (
+        {"periods": LATE | {"test": ["2012-12-31", "2018-12-31"]}},
+        "periods.test (2012-12-31 to 2018-12-31) overlaps periods.validation",
+    ),
+    "periods in another order": (
+        {"periods": LATE | {"validation": ["1990-01-01", "1990-12-31"]}},
+        "periods.validation (1990-01-01 to 1990-12-31) comes before periods.train (",
     ),
     "backwards": (
         {"periods": LATE | {"test": ["2018-12-31", "2013-01-01"]}},
-        "2013-01-01 comes after 2018-12-31",
+        "periods.test begins on 2018-12-31 and ends before, on 2013-01-01",
     ),
     "empty period": (
         {"periods": LATE | {"test": ["2030-01-01", "2031-01-01"]}, "period": "test"},
@@ -76,11 +84,15 @@ def test_a_bad_keyword_is_explained(case):
     assert text in str(caught.value)
 
 
-def test_an_unknown_key_lists_the_allowed_ones():
+def test_an_unknown_key_lists_the_allowed_ones_nearest_to_it():
     with pytest.raises(ConfigError) as caught:
         TradingEnv(comission=5)
-    for key in TradingConfig.model_fields:
-        assert key in str(caught.value)
+    assert "did you mean 'costs.commission_bps'?" in str(caught.value)
+    with pytest.raises(
+        ConfigError, match=r"did you mean 'positions'\? \(allowed: positions, "
+    ) as caught:
+        TradingEnv(postions=[0, 1])
+    assert str(caught.value).endswith(f"and {len(TradingConfig.model_fields) - 12} more)")
 
 
 def test_every_wrong_key_is_named_at_once():

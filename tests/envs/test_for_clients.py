@@ -138,6 +138,32 @@ def test_infos_of_many_hold_costs_as_gymnasium_nests_them(make_task, make_random
                 assert final["_costs"].tolist() == info["_final_info"].tolist()
 
 
+@pytest.mark.parametrize("many", [False, True])
+def test_flat_infos_hold_numbers_alone(make_task, make_random_bars, many):
+    task = make_task(make_random_bars(), positions=[0, 1], episode_length=2)
+    made = (
+        MarketVectorEnv(TradingEnv, 2, task, autoreset_mode="SameStep", flat_info=flat)
+        if many
+        else TradingEnv(task, flat_info=flat)
+        for flat in (False, True)
+    )
+    usual, flat = ([env.reset(seed=0), env.step(a := [1, 1] if many else 1), env.step(a)]
+                   for env in made)  # fmt: skip
+    for step, plain in zip(usual, flat, strict=True):
+        info, told = step[-1], plain[-1]
+        assert not any(isinstance(told[key], dict) for key in told if key != "final_info")
+        assert np.array_equal(told["cost_commission"], info["costs"]["commission"])
+        times = np.asarray(told["time"]).astype("M8[ns]")
+        assert (times == np.asarray(info["time"], "M8[ns]")).all()
+        assert all(np.asarray(value).dtype.kind in "fib" for key, value in told.items()
+                   if not key.startswith("final"))  # fmt: skip
+        if many:
+            assert told["_cost_commission"].tolist() == [True, True]
+            assert set(told) >= {f"_{key}" for key in told if not key.startswith("_")} - {"_exits"}
+    if many:
+        assert flat[-1][-1]["final_info"]["cost_commission"].shape == (2,)
+
+
 def test_pictures_show_price_position_and_equity(make_task, make_random_bars):
     env = TradingEnv(make_task(make_random_bars(), positions=[0, 1]), render_mode="rgb_array")
     env.reset(seed=0)

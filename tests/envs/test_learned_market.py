@@ -6,7 +6,7 @@ import pytest
 from drltrade.data.catalog import load_bars
 from drltrade.envs.task import Task
 from drltrade.errors import ConfigError
-from drltrade.experiment.presets import resolve_env
+from drltrade.experiment.env_presets import resolve_env
 from drltrade.market.synthetic import Learned, draw_paths
 from drltrade.market.synthetic.generator import find_generator, load_generator
 

@@ -8,7 +8,7 @@ from drltrade.data.catalog import load_bars
 from drltrade.envs.config import parse_env
 from drltrade.envs.task import Task
 from drltrade.errors import ConfigError
-from drltrade.experiment.presets import resolve_env
+from drltrade.experiment.env_presets import resolve_env
 from drltrade.features.preparation import Preparation
 
 VIX = {"vix": {"data": "nasdaq", "lag": "1d"}}

@@ -8,7 +8,8 @@ from drltrade.envs.config import parse_env
 from drltrade.envs.task import Task
 from drltrade.envs.trading import TradingEnv
 from drltrade.errors import ConfigError
-from drltrade.experiment.presets import list_presets, resolve_env
+from drltrade.experiment.env_presets import resolve_env
+from drltrade.experiment.preset_files import list_presets
 from drltrade.market.synthetic import Heston
 
 KINDS = {

@@ -12,7 +12,8 @@ from drltrade.envs.optimum import truth_of
 from drltrade.envs.task import Task
 from drltrade.envs.trading import TradingEnv
 from drltrade.errors import ConfigError, DataError
-from drltrade.experiment.presets import read_preset, resolve_env
+from drltrade.experiment.env_presets import resolve_env
+from drltrade.experiment.preset_files import read_preset
 from drltrade.market.simulator import Simulator
 
 VALUES = {

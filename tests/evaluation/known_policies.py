@@ -9,7 +9,7 @@ from torch import Tensor
 
 from drltrade.envs.optimum import truth_of
 from drltrade.envs.task import Task
-from drltrade.experiment.presets import resolve_env
+from drltrade.experiment.env_presets import resolve_env
 from drltrade.market.ground_truth import GroundTruth, filter_regime
 
 

@@ -242,3 +242,11 @@ def test_seeds_of_an_agent_make_one_entry(finished, tmp_path):
     (entry,) = agent_entries([finished, load_run(tmp_path / "other")], "test")
     assert (entry.name, entry.kind) == ("ppo", "agent")
     assert [ledger.name for ledger in entry.ledgers] == ["other", "finished"]
+
+
+def test_a_backtest_shows_itself_in_a_line():
+    result = drltrade.backtest("flat", env="sp500-daily")
+    assert repr(result) == (
+        "<Backtest flat on SP500, test, 2013-01-02 to 2018-12-31, 1,510 bars: return +0.0%, max "
+        "drawdown 0.0%>"
+    )

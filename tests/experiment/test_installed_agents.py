@@ -71,7 +71,7 @@ def test_an_agent_of_another_package_trains_and_is_loaded(package, tiny):
         ("nothing", "is no agent: it has no learn, policy, weights, load_weights"),
         ("absent", "own_agents:Absent, fails on import: AttributeError"),
         ("cautios", "is unknown; did you mean 'cautious'"),
-        ("agents.py:Mine", "comes from an installed package, by an entry point in the group"),
+        ("mine:Mine", "write an agent of your own as .path/to/file.py:Class."),
     ],
 )
 def test_what_is_no_agent_is_refused(package, name, message):

@@ -6,16 +6,13 @@ import pytest
 
 from drltrade.envs.config import PortfolioConfig, TradingConfig
 from drltrade.errors import ConfigError
+from drltrade.experiment.env_presets import resolve_env
+from drltrade.experiment.preset_files import list_presets, merge, parse_assignments, read_preset
 from drltrade.experiment.presets import (
     agent_from_dict,
-    list_presets,
     make_env,
     make_vec_env,
-    merge,
-    parse_assignments,
-    read_preset,
     resolve_agent,
-    resolve_env,
     split_overrides,
 )
 from drltrade.workspace import packaged
@@ -210,10 +207,24 @@ def test_overrides_find_their_owner():
 def test_an_unknown_override_is_explained():
     raw, _ = read_preset("agents", "ppo")
     with pytest.raises(ConfigError) as caught:
-        split_overrides({"comission": 1}, raw)
-    assert "override 'comission' is unknown" in str(caught.value)
-    for key in ("window", "learning_rate", "training"):
-        assert key in str(caught.value)
+        split_overrides({"windows": 1}, raw)
+    assert "override 'windows' is unknown; did you mean 'window'? (allowed: " in str(caught.value)
+    assert re.search(r"window, .* and \d+ more\)", str(caught.value))
+
+
+@pytest.mark.parametrize(
+    ("key", "meant"),
+    [
+        ("comission_bps", "costs.commission_bps"),
+        ("learnin_rate", "learning_rate"),
+        ("unitz", "network.units"),
+        ("total_step", "training.total_steps"),
+    ],
+)
+def test_an_unknown_override_may_stand_in_a_table(key, meant):
+    raw, _ = read_preset("agents", "ppo")
+    with pytest.raises(ConfigError, match=f"did you mean '{meant}'"):
+        split_overrides({key: 1}, raw)
     with pytest.raises(ConfigError, match="override 'windo' is unknown; did you mean 'window'"):
         split_overrides({"windo": 1}, None)
 

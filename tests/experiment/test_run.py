@@ -296,3 +296,12 @@ def test_the_weights_do_not_depend_on_the_threads_around_the_run(tmp_path, tiny,
         torch.set_num_threads(before)
     for name, tensor in found[0].items():
         assert torch.equal(tensor, found[1][name]), name
+
+
+@pytest.mark.parametrize(("verbose", "shown"), [(1, True), (0, False), (None, False)])
+def test_progress_of_a_training_is_shown_where_it_is_asked_for(
+    tmp_path, tiny, capsys, verbose, shown
+):
+    train("sp500-daily", run=tmp_path / "r", device="cpu", verbose=verbose, **tiny)
+    out, err = capsys.readouterr()
+    assert (out, "r: done after 512 steps" in err) == ("", shown)

@@ -1,8 +1,13 @@
 """Several trials side by side."""
 
+import logging
+import queue
+from concurrent.futures import Future
+
 import pytest
 
 from drltrade.errors import ConfigError
+from drltrade.experiment import study
 from drltrade.experiment.reporting import report_runs
 from drltrade.experiment.study import Trial, run_trials
 
@@ -41,3 +46,15 @@ def test_the_error_of_a_trial_comes_back(tmp_path, tiny):
     trials = [Trial("sp500-daily", "ppo", 0, "cpu", {"windw": 3, **tiny})]
     with pytest.raises(ConfigError, match="override 'windw' is unknown"):
         run_trials(trials, tmp_path)
+
+
+def test_what_several_workers_log_is_said_once(caplog):
+    messages, heard, done = queue.Queue(), [], Future()
+    done.set_result(None)
+    for line in ("compiling", "compiling", "prices are odd"):
+        record = logging.LogRecord("drltrade", logging.WARNING, "", 0, "%s ...", (line,), None)
+        study._Handing(messages).handle(record)
+    messages.put(("ppo-seed0", 64, {}))
+    study._relay(messages, [done], heard.append)
+    assert [each.getMessage() for each in caplog.records] == ["compiling ...", "prices are odd ..."]
+    assert heard == [("ppo-seed0", 64, {})]

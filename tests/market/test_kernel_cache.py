@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from drltrade.compiling import COMPILING
 from drltrade.market import kernel_cache
 from drltrade.market.kernels import compiled_rule, compiler, terms_reader
 from drltrade.market.terms import Plan
@@ -161,3 +162,14 @@ def test_numbers_that_a_kernel_closes_over_are_part_of_the_key():
 
     assert kernel_cache.dependencies(scaled(2.0)) == kernel_cache.dependencies(scaled(2.0))
     assert kernel_cache.dependencies(scaled(2.0)) != kernel_cache.dependencies(scaled(3.0))
+
+
+def test_a_kernel_that_is_compiled_is_announced_once(tmp_path):
+    said = []
+    for _ in range(2):
+        done = subprocess.run(
+            [sys.executable, "-c", SCRIPT], env={"NUMBA_CACHE_DIR": str(tmp_path), "PATH": ""},
+            capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        said.append(done.stderr.strip())
+    assert said == [COMPILING, ""]

@@ -15,7 +15,7 @@ from drltrade.backtest.engine import replay
 from drltrade.market.account import make_rule
 from drltrade.market.costs import BASIS_POINT, Bracket, Costs, Margin, market_rules
 from drltrade.market.namespaces import NUMPY
-from drltrade.market.simulator import Rules
+from drltrade.market.rules import Rules
 from drltrade.market.state import COST_PARTS, Account, Bar
 from drltrade.market.tensors import Market
 

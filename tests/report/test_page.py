@@ -83,7 +83,7 @@ def test_it_says_the_verdict_the_period_and_every_convention(
 ) -> None:
     for sentence in verdicts(few_entries, "buy-and-hold"):
         assert " ".join(sentence.split()) in page.text.replace(" : median", ": median")
-    assert "Test period 2013-01-02 to 2013-06-19" in page.text
+    assert "Test period 2013-01-02 to 2013-06-19 121 bars, 120 decisions" in page.text
     assert "A note." in page.text
     assert "Periods per year: 252" in page.text
     for sentence in CONVENTIONS.values():

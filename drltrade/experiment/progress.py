@@ -1,7 +1,7 @@
 """How far a training is: bars on a terminal, elsewhere a line now and then."""
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from threading import Event, Lock, Thread
 
@@ -9,7 +9,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 from rich.table import Column
 
-from drltrade.experiment.study import WatchTrial
+WatchTrial = Callable[[str, int, Mapping[str, float] | None], None]
+"""Told a trial's name, its environment steps so far and its latest figures; None: it has ended."""
 
 FIGURES = {
     "best_validation": ("best", "{:+.3f}"),
@@ -75,6 +76,7 @@ def _lines(totals: Mapping[str, int], console: Console) -> Iterator[WatchTrial]:
     """A line every `EVERY` seconds, and one when a trial ends."""
     started, over, lock = time.monotonic(), Event(), Lock()
     steps: dict[str, int] = {}
+    ended: set[str] = set()
     known: dict[str, dict[str, float]] = {name: {} for name in totals}
 
     def say(text: str) -> None:
@@ -85,6 +87,7 @@ def _lines(totals: Mapping[str, int], console: Console) -> Iterator[WatchTrial]:
         with lock:
             if figures is None:
                 steps.pop(name, None)
+                ended.add(name)
                 say(f"{name}: done after {reached:,} steps")
                 return
             steps[name] = reached
@@ -97,7 +100,7 @@ def _lines(totals: Mapping[str, int], console: Console) -> Iterator[WatchTrial]:
                     total = totals[name]
                     share = f"{name}: {reached:,} of {total:,} steps, {reached / total:.0%}"
                     say(", ".join([share, *_told(known[name])[:3]]))
-                if not steps:
+                if not steps and not ended:
                     say("no step yet")
 
     ticking = Thread(target=tick, daemon=True)

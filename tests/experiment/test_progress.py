@@ -10,8 +10,8 @@ import time
 import pytest
 from rich.console import Console
 
-from drltrade.cli import progress as shown
-from drltrade.cli.progress import progress
+from drltrade.experiment import progress as shown
+from drltrade.experiment.progress import progress
 
 
 def test_progress_off_a_terminal_is_a_line_now_and_then(monkeypatch):
@@ -30,6 +30,17 @@ def test_progress_off_a_terminal_is_a_line_now_and_then(monkeypatch):
     assert "0:00 ppo: done after 900 steps\n" in text
     assert "0:00 dqn: 100 of 500 steps, 20%\n" in text.split("done after")[1]
     assert "ppo: 250" not in text.split("done after")[1]
+
+
+def test_progress_says_nothing_more_when_all_is_done(monkeypatch):
+    monkeypatch.setattr(shown, "EVERY", 0.05)
+    file = io.StringIO()
+    with progress({"ppo": 1000}, Console(file=file)) as watch:
+        time.sleep(0.12)
+        assert "no step yet" in file.getvalue()
+        watch("ppo", 1000, None)
+        time.sleep(0.12)
+    assert file.getvalue().endswith("ppo: done after 1,000 steps\n")
 
 
 def test_progress_waits_thirty_seconds_between_lines():
