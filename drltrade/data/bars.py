@@ -66,6 +66,15 @@ class Bars:
     remarks: tuple[str, ...] = ()
     calendar: str | None = None
 
+    def __repr__(self) -> str:
+        shown = [f"{symbol} {len(frame):,}" for symbol, frame in self.frames.items()]
+        if len(shown) > 5:
+            shown[5:] = [f"and {len(shown) - 5} more"]
+        return (
+            f"<Bars {self.source}, {self.frequency}, adjustment {self.adjustment}: "
+            f"{', '.join(shown)} bars>"
+        )
+
     @property
     def warnings(self) -> tuple[str, ...]:
         """What is to be said of them, a line each."""

@@ -39,6 +39,13 @@ def test_unknown_symbol_names_the_available_ones():
         bars_of(SESSIONS).frame("abd")
 
 
+def test_repr_is_a_line_of_what_there_is():
+    one = bars_of(SESSIONS)
+    assert repr(one) == "<Bars here, 1d, adjustment full: ABC 6 bars>"
+    many = Bars({name: one.frame("ABC") for name in "ABCDEFGH"}, None, "1d", "here", "0", "raw")
+    assert repr(many).endswith("D 6, E 6, and 3 more bars>")
+
+
 def test_frame_is_a_copy():
     bars = bars_of(SESSIONS)
     mine = bars.frame("ABC")
