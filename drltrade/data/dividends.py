@@ -14,9 +14,10 @@ import numpy as np
 import pandas as pd
 
 from drltrade.data.events import EXPLAINED, Event, deviation_of, events_of
+from drltrade.data.falls import Falls
 from drltrade.data.faults import Floats
 from drltrade.data.readjust import Twice, readjusted
-from drltrade.data.schedule import Turn, next_turn, turn_of
+from drltrade.data.schedule import is_regular, odds_of
 
 USUAL, SPREAD = np.log(0.01), 1.5
 """Mean and deviation of the log of a dividend's yield."""
@@ -37,16 +38,14 @@ RECORDED = 4.0
 """Log odds that of a dividend and a step that are no simple multiple the dividend is right."""
 REGULAR, VARIED = np.log(1.5), np.log(2.0)
 """How far a dividend is from others that are much the same, and these from each other, as logs."""
+EXACT = np.log(1.35)
+"""How far a first or last one is: a hundredth of all others is no cut."""
 REFUTED = 15.0
 """Deviations between a fall and what two witnesses agree on, from which both are wrong."""
 TWICE = np.timedelta64(7, "D")
 """How far apart one dividend is taken to have been recorded twice."""
 APART = np.timedelta64(20, "D")
 """Who pays more often than this may pay the same twice in a week."""
-CRASH = 4.0
-"""Log odds that a fall weighs at most: prices fall for other reasons as well."""
-TURNS = {Turn.DUE: 10.0, Turn.PERHAPS: 6.0, Turn.EARLY: -4.0, Turn.UNKNOWN: 0.0}
-"""Log odds that its turn gives to a dividend, or takes from it."""
 MOVED = 0.2
 """Part of the price by which it moves beyond any dividend where its unit may have changed."""
 SURE = 4.0
@@ -57,6 +56,14 @@ LATEST = 3.0
 BOTH_MISSING = 4.6
 """Log odds that each dividend which the adjusted close does not know of, while it knows of none,
 gives to its knowing of none."""
+ORIGINAL = 4.0
+"""Log odds that a dividend which is no copy of another was paid."""
+RHYTHMIC = 4.0
+"""Log odds that dividends at regular times were."""
+IN_TURN = 1.4
+"""Log odds of its time from which a dividend that is not recorded was due."""
+FELL = 5.0
+"""Log odds by the price alone from which a dividend is a hundred times what two witnesses say."""
 LIKE = np.log(1.6)
 """How far a dividend that is missing may be from the others."""
 
@@ -69,6 +76,7 @@ class _Series(NamedTuple):
     """[N] in days."""
     agreed: list[bool]
     deviation: float
+    falls: Falls
 
 
 class Corrected(NamedTuple):
@@ -102,8 +110,8 @@ def corrected(frame: pd.DataFrame, raw: bool) -> Corrected | None:
         return Corrected(paid, frame["adjusted close"].to_numpy(np.float64), [])
     days = frame.index.to_numpy().astype("datetime64[s]").astype(np.float64) / 86400.0
     times = days[[event.row for event in events]]
-    agreed = [event.paid > 0 and event.agrees(event.paid) for event in events]
-    series = _Series(events, times, agreed, deviation_of(frame))
+    agreed = [event.bears_out(event.paid) for event in events]
+    series = _Series(events, times, agreed, deviation_of(frame), _falls(frame, events))
     amounts = _amounts(series)
     # Again, by those that are known now.
     series = _Series(*_known(series, amounts))
@@ -127,16 +135,26 @@ def corrected(frame: pd.DataFrame, raw: bool) -> Corrected | None:
     return Corrected(paid, found.values, sorted(set(doubtful)))
 
 
+def _falls(frame: pd.DataFrame, events: list[Event]) -> Falls:
+    close = frame["close"].to_numpy(np.float64)
+    before = np.concatenate((close[:1], close[:-1]))
+    before[[event.row for event in events]] = [event.before for event in events]
+    return Falls(frame, before)
+
+
 def _known(
     series: _Series, amounts: list[float | None]
-) -> tuple[list[Event], Floats, list[bool], float]:
+) -> tuple[list[Event], Floats, list[bool], float, Falls]:
     """The series with the amounts that were decided."""
     events = [
         event if amount is None else event._replace(paid=amount)
         for event, amount in zip(series.events, amounts, strict=True)
     ]
-    agreed = [amount is not None and amount > 0 for amount in amounts]
-    return events, series.times, agreed, series.deviation
+    agreed = [
+        amount is not None and amount / event.before > event.rounding
+        for event, amount in zip(series.events, amounts, strict=True)
+    ]
+    return events, series.times, agreed, series.deviation, series.falls
 
 
 def _amounts(series: _Series, before: list[float | None] | None = None) -> list[float | None]:
@@ -151,7 +169,7 @@ def _amounts(series: _Series, before: list[float | None] | None = None) -> list[
             amounts.append(before[number])
         elif number in gone:
             amounts.append(0.0)
-        elif np.isnan(event.step) or series.agreed[number]:
+        elif np.isnan(event.step) or (event.paid > 0 and event.agrees(event.paid)):
             amounts.append(_in_doubt(series, number))
         elif event.paid == 0.0:
             amounts.append(_missing(series, number))
@@ -161,7 +179,7 @@ def _amounts(series: _Series, before: list[float | None] | None = None) -> list[
             kind, told = _told(event)
             if kind == "other":
                 # No fault that is known makes such a step: by the price alone.
-                gained = _fell_rather(series, number, told)
+                gained = _fell(series, number, told, event.paid)
             else:
                 gained = _score(series, number, told) - _score(series, number, event.paid)
             least = DECIDED + (RECORDED if kind == "other" else 0.0)
@@ -209,11 +227,14 @@ def _told(event: Event) -> tuple[str, float]:
 
 
 def _others(series: _Series, number: int) -> Floats:
-    """Logs of the dividends nearest to one on which yield and step agree."""
+    """Logs of the dividends nearest to one on which yield and step agree: as they were paid, or as
+    shares of the price, whichever are more alike."""
     near = np.argsort(np.abs(series.times - series.times[number]), kind="stable")
-    found = [series.events[i].paid for i in near if i != number and series.agreed[i]]
-    logs: Floats = np.log(np.array(found[:NEIGHBOURS]))
-    return logs
+    found = [series.events[i] for i in near if i != number and series.agreed[i]][:NEIGHBOURS]
+    paid: Floats = np.log(np.array([event.paid for event in found]))
+    before = np.log(np.array([event.before for event in found]))
+    shares: Floats = paid - before + np.log(series.events[number].before)
+    return paid if len(found) < 2 or np.std(paid) <= np.std(shares) else shares
 
 
 def _score(series: _Series, number: int, paid: float) -> float:
@@ -221,7 +242,7 @@ def _score(series: _Series, number: int, paid: float) -> float:
     event = series.events[number]
     if not 0.0 < paid < event.before:
         return -np.inf
-    fall = -float(event.missed_by(paid, series.deviation))
+    fall = series.falls.log_likelihood(event.row, paid / event.before)
     others = _others(series, number)
     if len(others) < 2:
         return fall - float((np.log(paid / event.before) - USUAL) ** 2 / SPREAD**2 / 2.0)
@@ -239,9 +260,10 @@ def _in_doubt(series: _Series, number: int) -> float:
     for other in (event.paid / 100.0, event.paid * 100.0):
         explained = event.missed_by(other, deviation) < EXPLAINED
         # Yield and step agree on it: it is wrong only where no price falls so, or, if it is small,
-        # where all around it is the same but for a hundred.
+        # where all around it is the same but for a hundred, or where the price fell by that.
         refuted = event.missed_by(event.paid, deviation) > REFUTED
-        refuted |= _regular(_others(series, number), other) and _is_between(series, number)
+        refuted |= _regular(_others(series, number), other, _is_between(series, number))
+        refuted |= other > event.paid and _fell(series, number, other, event.paid) > FELL
         if explained and refuted and _score(series, number, other) - kept > DOUBT:
             best = other
     return best
@@ -253,32 +275,25 @@ def _is_between(series: _Series, number: int) -> bool:
     return any(series.agreed[:number]) and any(series.agreed[number + 1 :])
 
 
-def _regular(others: Floats, paid: float) -> bool:
+def _regular(others: Floats, paid: float, between: bool) -> bool:
     """Whether a series pays much the same each time, and this is the same."""
     nearest = others[:MANY]
     if len(nearest) < 3 or nearest.max() - nearest.min() > VARIED:
         return False
-    return bool(abs(np.log(paid) - np.median(nearest)) < REGULAR)
+    return bool(abs(np.log(paid) - np.median(nearest)) < (REGULAR if between else EXACT))
 
 
-def _turn(series: _Series, number: int) -> Turn:
-    """Whether a dividend was due, by the times of those on which yield and step agree."""
+def _turn(series: _Series, number: int) -> float:
+    """Log odds of its time, by those of dividends on which yield and step agree."""
     known = [i for i in range(len(series.times)) if i != number and series.agreed[i]]
-    return turn_of(series.times[known], float(series.times[number]))
+    return odds_of(series.times[known], float(series.times[number]))
 
 
-def _latest(series: _Series, number: int) -> float:
-    """Log odds that the latest dividend is one that the vendor has not adjusted for yet."""
-    known = series.times[[i for i in range(number) if series.agreed[i]]]
-    odds = next_turn(known, float(series.times[number]))
-    return LATEST + odds if odds > 0 else 0.0
-
-
-def _fell(series: _Series, number: int, paid: float) -> float:
-    """Log odds, by the price alone, that so much was paid and not nothing."""
-    event = series.events[number]
-    odds = abs(event.fall) / series.deviation - event.missed_by(paid, series.deviation)
-    return float(np.clip(odds, -CRASH, CRASH))
+def _fell(series: _Series, number: int, paid: float, rather: float = 0.0) -> float:
+    """Log odds, by the price alone, that so much was paid and not `rather`."""
+    event, falls = series.events[number], series.falls
+    odds = falls.log_likelihood(event.row, paid / event.before)
+    return odds - falls.log_likelihood(event.row, rather / event.before)
 
 
 def _missing(series: _Series, number: int) -> float | None:
@@ -286,20 +301,11 @@ def _missing(series: _Series, number: int) -> float | None:
     and its turn; a spin-off is neither."""
     event = series.events[number]
     others = _others(series, number)
-    due = _turn(series, number) in (Turn.DUE, Turn.PERHAPS)
-    if not (event.step > 0 and len(others) > 2 and due):
+    if not (event.step > 0 and len(others) > 1 and _turn(series, number) > IN_TURN):
         return None
     like = np.min(np.abs(np.log(event.told) - others)) < LIKE
     explained = event.missed_by(event.told, series.deviation) < EXPLAINED
     return event.told if like and explained else None
-
-
-def _fell_rather(series: _Series, number: int, told: float) -> float:
-    """Log odds, by the price, that what the adjusted close tells of was paid, and not the dividend
-    that is recorded."""
-    event, deviation = series.events[number], series.deviation
-    odds = event.missed_by(event.paid, deviation) - event.missed_by(told, deviation)
-    return float(np.clip(odds, -2.0 * CRASH, 2.0 * CRASH))
 
 
 def _moved(event: Event, told: float) -> bool:
@@ -318,7 +324,10 @@ def _none_adjusted(series: _Series) -> bool:
     if not paid or any(abs(event.step) > event.rounding for event in events):
         return False
     odds = sum(_fell(series, number, series.events[number].paid) for number in paid)
-    return odds + BOTH_MISSING * (len(paid) - 1) > _needed(max(event.row for event in events))
+    odds += BOTH_MISSING * (len(paid) - 1)
+    odds += ORIGINAL * (not any(_is_copied(series, number) for number in paid))
+    odds += RHYTHMIC * is_regular(series.times[paid])
+    return odds > _needed(max(event.row for event in events))
 
 
 def _needed(bars: int) -> float:
@@ -335,20 +344,25 @@ def _unadjusted(series: _Series, number: int) -> float | None:
     for other in (event.paid / 100.0, event.paid * 100.0):
         if _score(series, number, other) - _score(series, number, event.paid) > DOUBT:
             best = other
-    turn = _turn(series, number)
-    odds = TURNS[turn] + _fell(series, number, best)
+    turn, copied = _turn(series, number), _is_copied(series, number)
+    odds = turn + _fell(series, number, best) + ORIGINAL * (not copied)
     if _moved(event, best):
         return None
-    if turn is Turn.UNKNOWN and number == len(series.events) - 1:
-        odds += _latest(series, number)
+    if turn > 0 and number == len(series.events) - 1:
+        odds += LATEST
     if odds > _needed(event.row):
         return best
     # What was never paid is a copy; a special dividend is out of turn as well.
-    copied = any(
-        np.isclose(event.paid, other.paid, rtol=1e-3)
+    return 0.0 if copied and odds < -DECIDED else None
+
+
+def _is_copied(series: _Series, number: int) -> bool:
+    """Whether another dividend is of the same amount."""
+    paid = series.events[number].paid
+    return any(
+        np.isclose(paid, other.paid, rtol=1e-3)
         for i, other in enumerate(series.events) if i != number
     )  # fmt: skip
-    return 0.0 if copied and odds < -DECIDED else None
 
 
 class _Copies(NamedTuple):
