@@ -51,7 +51,9 @@ def _second(times: NDArray[np.int64], twice: NDArray[np.bool_]) -> NDArray[np.bo
 def looks_set_back(times: pd.DatetimeIndex) -> int | None:
     """The place of the first label [T] that is no later than the one before, at night on a Sunday
     on which clocks are set back somewhere; the zone of the labels is not known."""
-    step = np.diff(times.as_unit("us").asi8)
+    if times.is_monotonic_increasing and times.is_unique:
+        return None
+    step = np.diff(times.asi8)
     if len(step) and times[-1] < times[0]:
         step = -step
     back = np.flatnonzero(step <= 0) + 1

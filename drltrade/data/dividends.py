@@ -7,16 +7,16 @@ there are none to compare it with, its yield is lognormal around 1%. What is not
 stays as it is: a right value is worth more than a mended one.
 """
 
-import itertools
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
+from drltrade.data.copies import copies_of
 from drltrade.data.events import EXPLAINED, Event, deviation_of, events_of
-from drltrade.data.falls import Falls
+from drltrade.data.falls import Falls, Series
 from drltrade.data.faults import Floats
-from drltrade.data.readjust import Twice, readjusted
+from drltrade.data.readjust import readjusted
 from drltrade.data.schedule import is_regular, odds_of
 
 USUAL, SPREAD = np.log(0.01), 1.5
@@ -31,9 +31,6 @@ DECIDED = 2.0
 """Difference of log likelihoods below which an event follows the others of its kind."""
 MANY = 4
 """Events of one kind that together outweigh one that is decided otherwise."""
-SECOND, COPIED = 1.2, 3.0
-"""Log odds that of the same dividend twice within a week the second one is the copy, and those from
-which that is decided."""
 RECORDED = 4.0
 """Log odds that of a dividend and a step that are no simple multiple the dividend is right."""
 REGULAR, VARIED = np.log(1.5), np.log(2.0)
@@ -42,10 +39,6 @@ EXACT = np.log(1.35)
 """How far a first or last one is: a hundredth of all others is no cut."""
 REFUTED = 15.0
 """Deviations between a fall and what two witnesses agree on, from which both are wrong."""
-TWICE = np.timedelta64(7, "D")
-"""How far apart one dividend is taken to have been recorded twice."""
-APART = np.timedelta64(20, "D")
-"""Who pays more often than this may pay the same twice in a week."""
 MOVED = 0.2
 """Part of the price by which it moves beyond any dividend where its unit may have changed."""
 SURE = 4.0
@@ -66,17 +59,6 @@ FELL = 5.0
 """Log odds by the price alone from which a dividend is a hundred times what two witnesses say."""
 LIKE = np.log(1.6)
 """How far a dividend that is missing may be from the others."""
-
-
-class _Series(NamedTuple):
-    """The events of a series, and what is usual among them."""
-
-    events: list[Event]
-    times: Floats
-    """[N] in days."""
-    agreed: list[bool]
-    deviation: float
-    falls: Falls
 
 
 class Corrected(NamedTuple):
@@ -111,10 +93,10 @@ def corrected(frame: pd.DataFrame, raw: bool) -> Corrected | None:
     days = frame.index.to_numpy().astype("datetime64[s]").astype(np.float64) / 86400.0
     times = days[[event.row for event in events]]
     agreed = [event.bears_out(event.paid) for event in events]
-    series = _Series(events, times, agreed, deviation_of(frame), _falls(frame, events))
+    series = Series(events, times, agreed, deviation_of(frame), _falls(frame, events))
     amounts = _amounts(series)
     # Again, by those that are known now.
-    series = _Series(*_known(series, amounts))
+    series = Series(*_known(series, amounts))
     wrong: list[tuple[Event, float]] = []
     doubtful: list[int] = []
     for event, amount in zip(events, _amounts(series, amounts), strict=True):
@@ -125,7 +107,7 @@ def corrected(frame: pd.DataFrame, raw: bool) -> Corrected | None:
             paid[event.row] = amount
         if not event.agrees(amount) and not np.isnan(event.step):
             wrong.append((event, amount))
-    twice = _copies(series).twice
+    twice = copies_of(series).twice
     doubtful += [event.row for pair in twice for event in pair if event.row not in doubtful]
     found = readjusted(frame, events, wrong, twice, raw)
     for event in found.unsure:
@@ -143,7 +125,7 @@ def _falls(frame: pd.DataFrame, events: list[Event]) -> Falls:
 
 
 def _known(
-    series: _Series, amounts: list[float | None]
+    series: Series, amounts: list[float | None]
 ) -> tuple[list[Event], Floats, list[bool], float, Falls]:
     """The series with the amounts that were decided."""
     events = [
@@ -157,12 +139,12 @@ def _known(
     return events, series.times, agreed, series.deviation, series.falls
 
 
-def _amounts(series: _Series, before: list[float | None] | None = None) -> list[float | None]:
+def _amounts(series: Series, before: list[float | None] | None = None) -> list[float | None]:
     """What was paid, of each event; None where it is not decided, now or `before`."""
     amounts: list[float | None] = []
     kinds: dict[str, list[int]] = {}
     scores: dict[int, float] = {}
-    gone = _copies(series).gone
+    gone = copies_of(series).gone
     none_adjusted = _none_adjusted(series)
     for number, event in enumerate(series.events):
         if before is not None and before[number] is not None:
@@ -179,7 +161,7 @@ def _amounts(series: _Series, before: list[float | None] | None = None) -> list[
             kind, told = _told(event)
             if kind == "other":
                 # No fault that is known makes such a step: by the price alone.
-                gained = _fell(series, number, told, event.paid)
+                gained = series.fell(number, told, event.paid)
             else:
                 gained = _score(series, number, told) - _score(series, number, event.paid)
             least = DECIDED + (RECORDED if kind == "other" else 0.0)
@@ -198,7 +180,7 @@ def _amounts(series: _Series, before: list[float | None] | None = None) -> list[
 
 
 def _follow(
-    series: _Series, amounts: list[float | None], numbers: list[int], gained: dict[int, float]
+    series: Series, amounts: list[float | None], numbers: list[int], gained: dict[int, float]
 ) -> None:
     """Decide what is undecided of a kind by what all of it tells together: the fault is one."""
     open_ = [i for i in numbers if np.isfinite(gained[i])]
@@ -226,7 +208,7 @@ def _told(event: Event) -> tuple[str, float]:
     return "other", event.told
 
 
-def _others(series: _Series, number: int) -> Floats:
+def _others(series: Series, number: int) -> Floats:
     """Logs of the dividends nearest to one on which yield and step agree: as they were paid, or as
     shares of the price, whichever are more alike."""
     near = np.argsort(np.abs(series.times - series.times[number]), kind="stable")
@@ -237,7 +219,7 @@ def _others(series: _Series, number: int) -> Floats:
     return paid if len(found) < 2 or np.std(paid) <= np.std(shares) else shares
 
 
-def _score(series: _Series, number: int, paid: float) -> float:
+def _score(series: Series, number: int, paid: float) -> float:
     """Log likelihood of the fall, given what was paid, and of paying so much."""
     event = series.events[number]
     if not 0.0 < paid < event.before:
@@ -252,7 +234,7 @@ def _score(series: _Series, number: int, paid: float) -> float:
     return float(fall - min(unlike**2 / spread**2 / 2.0, MOST_ALIKE))
 
 
-def _in_doubt(series: _Series, number: int) -> float:
+def _in_doubt(series: Series, number: int) -> float:
     """A dividend that nothing contradicts but the price, and the size of the others."""
     event, deviation = series.events[number], series.deviation
     kept = _score(series, number, event.paid)
@@ -263,13 +245,13 @@ def _in_doubt(series: _Series, number: int) -> float:
         # where all around it is the same but for a hundred, or where the price fell by that.
         refuted = event.missed_by(event.paid, deviation) > REFUTED
         refuted |= _regular(_others(series, number), other, _is_between(series, number))
-        refuted |= other > event.paid and _fell(series, number, other, event.paid) > FELL
+        refuted |= other > event.paid and series.fell(number, other, event.paid) > FELL
         if explained and refuted and _score(series, number, other) - kept > DOUBT:
             best = other
     return best
 
 
-def _is_between(series: _Series, number: int) -> bool:
+def _is_between(series: Series, number: int) -> bool:
     """Whether there are dividends on which yield and step agree before and after: the last ones of
     a series may have been cut, and its first ones small."""
     return any(series.agreed[:number]) and any(series.agreed[number + 1 :])
@@ -283,20 +265,13 @@ def _regular(others: Floats, paid: float, between: bool) -> bool:
     return bool(abs(np.log(paid) - np.median(nearest)) < (REGULAR if between else EXACT))
 
 
-def _turn(series: _Series, number: int) -> float:
+def _turn(series: Series, number: int) -> float:
     """Log odds of its time, by those of dividends on which yield and step agree."""
     known = [i for i in range(len(series.times)) if i != number and series.agreed[i]]
     return odds_of(series.times[known], float(series.times[number]))
 
 
-def _fell(series: _Series, number: int, paid: float, rather: float = 0.0) -> float:
-    """Log odds, by the price alone, that so much was paid and not `rather`."""
-    event, falls = series.events[number], series.falls
-    odds = falls.log_likelihood(event.row, paid / event.before)
-    return odds - falls.log_likelihood(event.row, rather / event.before)
-
-
-def _missing(series: _Series, number: int) -> float | None:
+def _missing(series: Series, number: int) -> float | None:
     """A step of the adjusted close where no dividend is recorded: one, if it is like the others
     and its turn; a spin-off is neither."""
     event = series.events[number]
@@ -314,7 +289,7 @@ def _moved(event: Event, told: float) -> bool:
     return rest > MOVED
 
 
-def _none_adjusted(series: _Series) -> bool:
+def _none_adjusted(series: Series) -> bool:
     """Whether the adjusted close is adjusted for no dividend at all."""
     paid = [
         number for number, event in enumerate(series.events)
@@ -323,7 +298,7 @@ def _none_adjusted(series: _Series) -> bool:
     events = [series.events[number] for number in paid]
     if not paid or any(abs(event.step) > event.rounding for event in events):
         return False
-    odds = sum(_fell(series, number, series.events[number].paid) for number in paid)
+    odds = sum(series.fell(number, series.events[number].paid) for number in paid)
     odds += BOTH_MISSING * (len(paid) - 1)
     odds += ORIGINAL * (not any(_is_copied(series, number) for number in paid))
     odds += RHYTHMIC * is_regular(series.times[paid])
@@ -336,7 +311,7 @@ def _needed(bars: int) -> float:
     return DECIDED + float(np.log(max(bars, 1)))
 
 
-def _unadjusted(series: _Series, number: int) -> float | None:
+def _unadjusted(series: Series, number: int) -> float | None:
     """A dividend that the adjusted close knows nothing of: a phantom, if it is out of turn and the
     price did not fall by it; and perhaps in another unit besides."""
     event = series.events[number]
@@ -345,7 +320,7 @@ def _unadjusted(series: _Series, number: int) -> float | None:
         if _score(series, number, other) - _score(series, number, event.paid) > DOUBT:
             best = other
     turn, copied = _turn(series, number), _is_copied(series, number)
-    odds = turn + _fell(series, number, best) + ORIGINAL * (not copied)
+    odds = turn + series.fell(number, best) + ORIGINAL * (not copied)
     if _moved(event, best):
         return None
     if turn > 0 and number == len(series.events) - 1:
@@ -356,50 +331,10 @@ def _unadjusted(series: _Series, number: int) -> float | None:
     return 0.0 if copied and odds < -DECIDED else None
 
 
-def _is_copied(series: _Series, number: int) -> bool:
+def _is_copied(series: Series, number: int) -> bool:
     """Whether another dividend is of the same amount."""
     paid = series.events[number].paid
     return any(
         np.isclose(paid, other.paid, rtol=1e-3)
         for i, other in enumerate(series.events) if i != number
     )  # fmt: skip
-
-
-class _Copies(NamedTuple):
-    """Dividends recorded again within a week."""
-
-    gone: set[int]
-    """Numbers of the events that are the copy."""
-    twice: list[Twice]
-    """Those that the adjusted close counts twice, and nothing says which is the copy."""
-
-
-def _copies(series: _Series) -> _Copies:
-    """Events that are the dividend of another one within a week, recorded again.
-
-    Where the adjusted close knows of one of them, that is the true one; otherwise the one on which
-    the price fell, and nothing else tells.
-    """
-    paid = [i for i, event in enumerate(series.events) if event.paid > 0]
-    times = series.times[paid]
-    found = _Copies(set(), [])
-    if len(paid) > 2 and np.median(np.diff(times)) < APART / np.timedelta64(1, "D"):
-        return found
-    for one, other in itertools.pairwise(paid):
-        first, second = series.events[one], series.events[other]
-        near = series.times[other] - series.times[one] <= TWICE / np.timedelta64(1, "D")
-        if not near or one in found.gone or not np.isclose(first.paid, second.paid, rtol=1e-3):
-            continue
-        known = [abs(event.step) > event.rounding for event in (first, second)]
-        if known[0] != known[1]:
-            found.gone.add(other if known[0] else one)
-            continue
-        fell = [_fell(series, number, first.paid) for number in (one, other)]
-        if min(fell) > EXPLAINED:
-            continue  # it fell by it twice
-        odds = SECOND + fell[0] - fell[1]
-        if abs(odds) > COPIED:
-            found.gone.add(other if odds > 0 else one)
-        elif first.agrees(first.paid) and second.agrees(second.paid):
-            found.twice.append(Twice(first, second if odds > 0 else first))
-    return found

@@ -4,9 +4,12 @@ Overnight gaps are Laplace distributed, now and then of a wider scale. With a di
 shifted by its yield, or by somewhat less; and what hardly trades may not fall at all that day.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 import pandas as pd
 
+from drltrade.data.events import Event
 from drltrade.data.faults import Floats
 
 WIDER, RARE = 8.0, 0.02
@@ -54,7 +57,7 @@ class Falls:
         if not np.isfinite(fall):
             return 0.0
         nothing = _density(fall, scale)
-        if share == 0.0:
+        if share <= 0.0:
             return float(np.log(nothing))
         shifted = _density(fall - share, scale + SHORT * share)
         return float(np.log((1.0 - self.still) * shifted + self.still * nothing))
@@ -64,3 +67,20 @@ def _density(off: float, scale: float) -> float:
     ordinary = np.exp(-abs(off) / scale) / (2.0 * scale)
     wide = np.exp(-abs(off) / (WIDER * scale)) / (2.0 * WIDER * scale)
     return float((1.0 - RARE) * ordinary + RARE * wide + 1e-300)
+
+
+class Series(NamedTuple):
+    """The events of a series, and what is usual among them."""
+
+    events: list[Event]
+    times: Floats
+    """[N] in days."""
+    agreed: list[bool]
+    deviation: float
+    falls: Falls
+
+    def fell(self, number: int, paid: float, rather: float = 0.0) -> float:
+        """Log odds, by the price alone, that so much was paid and not `rather`."""
+        event, falls = self.events[number], self.falls
+        odds = falls.log_likelihood(event.row, paid / event.before)
+        return odds - falls.log_likelihood(event.row, rather / event.before)

@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from drltrade.data.apart import symbol_column
-from drltrade.data.bars import COLUMNS, PRICES, common_frequency
+from drltrade.data.bars import COLUMNS, common_frequency
 from drltrade.data.clocks import UTC, in_utc, looks_set_back
 from drltrade.data.columns import find_columns, lower, placed
 from drltrade.data.evidence import are_inverse, inverse
@@ -218,10 +218,9 @@ def _values(
         written = table.values[columns[ours]]
         written = ratios(written) if ours == "split" else written
         read = numbers(written, name, layout, table.rows, where, thousands)
-        if ours in (*PRICES, "adjusted close", "dividend", "capital gain"):
-            read = read * layout.price_unit
-        elif ours == "volume":
-            read = read * layout.volume_unit
+        unit = layout.volume_unit if ours == "volume" else layout.price_unit
+        if unit != 1.0 and ours not in ("split", "factor"):
+            read = read * unit
         if ours in ("dividend", "capital gain"):
             read = np.nan_to_num(read)
         elif ours == "split":

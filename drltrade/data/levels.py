@@ -117,8 +117,9 @@ def sure(level: Floats, first: int, last: int, factor: float, at: int | None = N
 
 
 def proven_beginning(level: Floats, last: int, factor: float, others: Floats) -> int:
-    """Where a run that reaches back to the first bar, without an edge there, begins for sure: at the
-    last move within it that looks like its edge.
+    """Find where a run begins for sure that reaches back to the first bar, without an edge there.
+
+    It is at the last move within it that looks like its edge.
 
     Args:
         level: logs [T] of what is off.

@@ -5,6 +5,8 @@
 """
 
 import csv
+import io
+import itertools
 import re
 from collections.abc import Iterator, Sequence
 
@@ -71,8 +73,8 @@ def _signed(
 
 def _sample(text: bytes, shape: Shape, places: Sequence[int]) -> Iterator[str]:
     """The cells of numbers of the first rows."""
-    lines = text.split(b"\n", shape.above + SAMPLE)[shape.above : shape.above + SAMPLE]
-    decoded = [line.decode("utf-8", errors="replace").rstrip("\r") for line in lines]
+    lines = itertools.islice(io.BytesIO(text), shape.above, shape.above + SAMPLE)
+    decoded = [line.decode("utf-8", errors="replace").rstrip("\r\n") for line in lines]
     for row in csv.reader(decoded, delimiter=shape.separator):
         for place in places:
             if place < len(row):

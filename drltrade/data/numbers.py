@@ -36,6 +36,8 @@ def numbers(
     Raises:
         DataError: text is no number, or in another currency than above: names row and value.
     """
+    if values.dtype == np.float64:
+        return values.to_numpy()
     if pd.api.types.is_numeric_dtype(values.dtype) and not pd.api.types.is_bool_dtype(values.dtype):
         return values.to_numpy(dtype=np.float64, na_value=np.nan)
     shown = values.astype(object).where(values.notna(), "").astype(str).str.strip()

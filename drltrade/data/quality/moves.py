@@ -83,6 +83,10 @@ def _of_spikes(symbol: str, frame: pd.DataFrame) -> Iterator[Finding]:
     before = np.concatenate((close[:1], close[:-1]))
     sound = np.minimum(opened, low) > 0.0
     top, bottom = np.maximum(close, before), np.minimum(close, before)
+    least = 1.0 + LARGE_MOVE
+    far_off = (np.maximum(opened, high) > least * top) | (np.minimum(opened, low) * least < bottom)
+    if not far_off.any():
+        return  # as in nearly every series
     with np.errstate(divide="ignore", invalid="ignore"):
         usual = float(np.nanmedian(np.log(high / low)))
         for name, beyond in (
