@@ -73,6 +73,22 @@ class Corrected(NamedTuple):
 
 
 def corrected(frame: pd.DataFrame, raw: bool) -> Corrected | None:
+    """The columns dividend and "adjusted close" as they ought to be, see `_corrected`.
+
+    Capital gains are paid and adjusted for as dividends are: the sum of both is looked at.
+    """
+    if "capital gain" not in frame or "dividend" not in frame:
+        return _corrected(frame, raw)
+    gains = frame["capital gain"].to_numpy(np.float64)
+    before = frame["dividend"].to_numpy(np.float64)
+    found = _corrected(frame.assign(dividend=before + gains), raw)
+    if found is None:
+        return None
+    same = np.isclose(found.paid, before + gains, rtol=1e-9) | (found.paid < gains)
+    return found._replace(paid=np.where(same, before, found.paid - gains))
+
+
+def _corrected(frame: pd.DataFrame, raw: bool) -> Corrected | None:
     """The columns dividend and "adjusted close" as they ought to be.
 
     Args:
