@@ -41,6 +41,8 @@ REFUTED = 15.0
 """Deviations between a fall and what two witnesses agree on, from which both are wrong."""
 MOVED = 0.2
 """Part of the price by which it moves beyond any dividend where its unit may have changed."""
+MOST_PAID = 0.5
+"""Part of the price from which a dividend, or the price, is rather in another unit."""
 SURE = 4.0
 """Log odds from which, of two that differ by exactly a hundred, the likelier one is right: a single
 error makes a hundred."""
@@ -185,7 +187,8 @@ def _amounts(series: Series, before: list[float | None] | None = None) -> list[f
             amounts.append(told if gained > least else event.paid if kept else None)
             # At a split whose prices are not adjusted for it, all three are of the split.
             by_split = event.split != 1.0 and (kind == "other" or abs(event.fall) > MOVED)
-            if by_split or _moved(event, told):
+            by_unit = kind == "other" and event.paid > MOST_PAID * event.before
+            if by_split or by_unit or _moved(event, told):
                 amounts[-1] = None
                 continue
             kinds.setdefault(kind, []).append(number)
@@ -219,7 +222,8 @@ def _told(event: Event) -> tuple[str, float]:
         ("too large", 0.01), ("too small", 100.0), ("split", 1.0 / event.split),
         ("split", event.split),
     ):  # fmt: skip
-        if factor != 1.0 and event.agrees(event.paid * factor):
+        possible = event.paid * factor < event.before
+        if factor != 1.0 and possible and event.agrees(event.paid * factor):
             return kind, event.paid * factor
     return "other", event.told
 
@@ -314,6 +318,9 @@ def _none_adjusted(series: Series) -> bool:
     events = [series.events[number] for number in paid]
     if not paid or any(abs(event.step) > event.rounding for event in events):
         return False
+    # Each is large enough for a step to be seen, and none so large that it is in another unit.
+    if any(not e.rounding < e.paid / e.before < MOST_PAID for e in events):
+        return False
     odds = sum(series.fell(number, series.events[number].paid) for number in paid)
     odds += BOTH_MISSING * (len(paid) - 1)
     odds += ORIGINAL * (not any(_is_copied(series, number) for number in paid))
@@ -337,7 +344,7 @@ def _unadjusted(series: Series, number: int) -> float | None:
             best = other
     turn, copied = _turn(series, number), _is_copied(series, number)
     odds = turn + series.fell(number, best) + ORIGINAL * (not copied)
-    if _moved(event, best):
+    if _moved(event, best) or best > MOST_PAID * event.before:
         return None
     if turn > 0 and number == len(series.events) - 1:
         odds += LATEST
