@@ -104,7 +104,7 @@ def import_data(
     columns: Columns = None,
     ignored: Ignored = None,
     separator: Separator = None,
-    decimal: Decimal = ".",
+    decimal: Decimal = None,
     thousands: Thousands = None,
     price_unit: PriceUnit = 1.0,
     volume_unit: VolumeUnit = 1.0,

@@ -32,7 +32,7 @@ Columns = Annotated[
     typer.Option("--column", metavar="OURS=THEIRS", help='volume="Volume BTC"; may be repeated.'),
 ]
 Separator = Annotated[str | None, typer.Option(help="Between the values of a CSV.")]
-Decimal = Annotated[str, typer.Option(help="Before the decimals: . or ,")]
+Decimal = Annotated[str | None, typer.Option(help="Before the decimals: . or ,")]
 Thousands = Annotated[str | None, typer.Option(help="Between thousands: , . ' or a space.")]
 Ignored = Annotated[
     list[str] | None,

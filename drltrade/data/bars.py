@@ -27,6 +27,8 @@ FEW = 20
 _DAY = pd.Timedelta(days=1)
 _DAY_IN_US = 86_400_000_000
 _CALENDAR_DAYS_PER_YEAR = 365.25
+_AROUND_THE_CLOCK = pd.Timedelta(hours=22)
+"""Of bars in a day, of a market that closes for maintenance at most."""
 _HOLE = 14.0
 """Days without a bar that are no holidays."""
 _NEAR = 0.03
@@ -107,7 +109,8 @@ class Bars:
         252 sessions, or 365 of a market that is open at weekends, times the median number of bars
         of a day; weekly 52, monthly 12. Where the data last a year or more and tell of another
         number, by over 3% (six sessions a week, currencies around the clock), it is counted: their
-        bars over their span.
+        bars over their span. Of less than a year, where days are not alike (a market that opens on
+        Sunday evening, or does not close overnight), it is the bars of whole weeks.
         """
         index = pd.DatetimeIndex(max(self.frames.values(), key=len).index)
         fixed = {"1w": 52.0, "1mo": 12.0}
@@ -124,13 +127,27 @@ class Bars:
         if self.calendar is not None:
             return each * sessions_a_year(self.calendar)
         days = _sessions_a_year(pd.DatetimeIndex(per_day.index))
+        whole = spacing < _DAY and each * spacing >= _AROUND_THE_CLOCK
+        weekly = _bars_a_week(dates, around_the_clock=whole)
         gaps = np.diff(index.as_unit("us").asi8) / _DAY_IN_US
         # A hole of weeks is no time in which there were few bars.
         span = (index[-1] - index[0]) / _DAY - gaps[gaps > _HOLE].sum()
         if span < _CALENDAR_DAYS_PER_YEAR - 7:
-            return each * days
+            return each * days if weekly is None else weekly * _CALENDAR_DAYS_PER_YEAR / 7.0
         counted = (len(index) - 1) / span * _CALENDAR_DAYS_PER_YEAR
         return each * days if abs(counted / (each * days) - 1.0) <= _NEAR else counted
+
+
+def _bars_a_week(dates: pd.DatetimeIndex, around_the_clock: bool) -> float | None:
+    """Median number of bars of whole weeks, of a market of six days, or of five whole ones; None:
+    of another, or no week is whole."""
+    weekday = dates.day_of_week.to_numpy()
+    open_days = sum(np.mean(weekday == day) >= 0.02 for day in range(7))
+    if open_days == 7 or (open_days < 6 and not around_the_clock):
+        return None
+    # Sunday evening begins the week of those markets.
+    weeks = (dates + _DAY).to_period("W").value_counts().sort_index()
+    return float(weeks.iloc[1:-1].median()) if len(weeks) > 2 else None
 
 
 def _sessions_a_year(dates: pd.DatetimeIndex) -> float:

@@ -16,7 +16,7 @@ from drltrade.data.gate import read_bars
 from drltrade.data.layout import AS_IT_STANDS, Adjustment, Layout
 from drltrade.data.store import LONGEST_NAME, Store, quoted
 from drltrade.data.stored import StoredSet, local_store
-from drltrade.data.tables import SUFFIXES
+from drltrade.data.text import SUFFIXES
 from drltrade.errors import ConfigError, DataError, suggestion
 
 
@@ -28,7 +28,7 @@ class Prices(NamedTuple):
     """What they are adjusted for; None: not stated."""
     zone: str | None
     read_as: str = ""
-    """What a file was recognised as."""
+    """What a file was recognised as, and what is to be said of how it was read."""
 
 
 @dataclass(frozen=True)
@@ -213,7 +213,8 @@ def published(name_or_path: str | Path, layout: Layout = AS_IT_STANDS) -> Prices
     kept = find_stored(name_or_path) if known is None else None
     if known is None and kept is None:
         read = read_published(find_file(name_or_path), layout)
-        return Prices(read.frames, read.adjustment, read.zone, read.read_as)
+        said = "; ".join(each for each in (read.read_as, *read.remarks) if each)
+        return Prices(read.frames, read.adjustment, read.zone, said)
     _check_undescribed(layout, name_or_path)
     if kept is not None:
         return Prices(kept.published(), kept.about.adjustment, kept.about.zone)

@@ -7,16 +7,17 @@ there are none to compare it with, its yield is lognormal around 1%. What is not
 stays as it is: a right value is worth more than a mended one.
 """
 
-import itertools
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
+from drltrade.data.copies import copies_of
 from drltrade.data.events import EXPLAINED, Event, deviation_of, events_of
+from drltrade.data.falls import Falls, Series
 from drltrade.data.faults import Floats
-from drltrade.data.readjust import Twice, readjusted
-from drltrade.data.schedule import Turn, next_turn, turn_of
+from drltrade.data.readjust import readjusted
+from drltrade.data.schedule import is_regular, odds_of
 
 USUAL, SPREAD = np.log(0.01), 1.5
 """Mean and deviation of the log of a dividend's yield."""
@@ -30,25 +31,18 @@ DECIDED = 2.0
 """Difference of log likelihoods below which an event follows the others of its kind."""
 MANY = 4
 """Events of one kind that together outweigh one that is decided otherwise."""
-SECOND, COPIED = 1.2, 3.0
-"""Log odds that of the same dividend twice within a week the second one is the copy, and those from
-which that is decided."""
 RECORDED = 4.0
 """Log odds that of a dividend and a step that are no simple multiple the dividend is right."""
 REGULAR, VARIED = np.log(1.5), np.log(2.0)
 """How far a dividend is from others that are much the same, and these from each other, as logs."""
+EXACT = np.log(1.35)
+"""How far a first or last one is: a hundredth of all others is no cut."""
 REFUTED = 15.0
 """Deviations between a fall and what two witnesses agree on, from which both are wrong."""
-TWICE = np.timedelta64(7, "D")
-"""How far apart one dividend is taken to have been recorded twice."""
-APART = np.timedelta64(20, "D")
-"""Who pays more often than this may pay the same twice in a week."""
-CRASH = 4.0
-"""Log odds that a fall weighs at most: prices fall for other reasons as well."""
-TURNS = {Turn.DUE: 10.0, Turn.PERHAPS: 6.0, Turn.EARLY: -4.0, Turn.UNKNOWN: 0.0}
-"""Log odds that its turn gives to a dividend, or takes from it."""
 MOVED = 0.2
 """Part of the price by which it moves beyond any dividend where its unit may have changed."""
+MOST_PAID = 0.5
+"""Part of the price from which a dividend, or the price, is rather in another unit."""
 SURE = 4.0
 """Log odds from which, of two that differ by exactly a hundred, the likelier one is right: a single
 error makes a hundred."""
@@ -57,18 +51,16 @@ LATEST = 3.0
 BOTH_MISSING = 4.6
 """Log odds that each dividend which the adjusted close does not know of, while it knows of none,
 gives to its knowing of none."""
+ORIGINAL = 4.0
+"""Log odds that a dividend which is no copy of another was paid."""
+RHYTHMIC = 4.0
+"""Log odds that dividends at regular times were."""
+IN_TURN = 1.4
+"""Log odds of its time from which a dividend that is not recorded was due."""
+FELL = 5.0
+"""Log odds by the price alone from which a dividend is a hundred times what two witnesses say."""
 LIKE = np.log(1.6)
 """How far a dividend that is missing may be from the others."""
-
-
-class _Series(NamedTuple):
-    """The events of a series, and what is usual among them."""
-
-    events: list[Event]
-    times: Floats
-    """[N] in days."""
-    agreed: list[bool]
-    deviation: float
 
 
 class Corrected(NamedTuple):
@@ -83,6 +75,22 @@ class Corrected(NamedTuple):
 
 
 def corrected(frame: pd.DataFrame, raw: bool) -> Corrected | None:
+    """The columns dividend and "adjusted close" as they ought to be, see `_corrected`.
+
+    Capital gains are paid and adjusted for as dividends are: the sum of both is looked at.
+    """
+    if "capital gain" not in frame or "dividend" not in frame:
+        return _corrected(frame, raw)
+    gains = frame["capital gain"].to_numpy(np.float64)
+    before = frame["dividend"].to_numpy(np.float64)
+    found = _corrected(frame.assign(dividend=before + gains), raw)
+    if found is None:
+        return None
+    same = np.isclose(found.paid, before + gains, rtol=1e-9) | (found.paid < gains)
+    return found._replace(paid=np.where(same, before, found.paid - gains))
+
+
+def _corrected(frame: pd.DataFrame, raw: bool) -> Corrected | None:
     """The columns dividend and "adjusted close" as they ought to be.
 
     Args:
@@ -102,11 +110,11 @@ def corrected(frame: pd.DataFrame, raw: bool) -> Corrected | None:
         return Corrected(paid, frame["adjusted close"].to_numpy(np.float64), [])
     days = frame.index.to_numpy().astype("datetime64[s]").astype(np.float64) / 86400.0
     times = days[[event.row for event in events]]
-    agreed = [event.paid > 0 and event.agrees(event.paid) for event in events]
-    series = _Series(events, times, agreed, deviation_of(frame))
+    agreed = [event.bears_out(event.paid) for event in events]
+    series = Series(events, times, agreed, deviation_of(frame), _falls(frame, events))
     amounts = _amounts(series)
     # Again, by those that are known now.
-    series = _Series(*_known(series, amounts))
+    series = Series(*_known(series, amounts))
     wrong: list[tuple[Event, float]] = []
     doubtful: list[int] = []
     for event, amount in zip(events, _amounts(series, amounts), strict=True):
@@ -117,7 +125,7 @@ def corrected(frame: pd.DataFrame, raw: bool) -> Corrected | None:
             paid[event.row] = amount
         if not event.agrees(amount) and not np.isnan(event.step):
             wrong.append((event, amount))
-    twice = _copies(series).twice
+    twice = copies_of(series).twice
     doubtful += [event.row for pair in twice for event in pair if event.row not in doubtful]
     found = readjusted(frame, events, wrong, twice, raw)
     for event in found.unsure:
@@ -127,31 +135,41 @@ def corrected(frame: pd.DataFrame, raw: bool) -> Corrected | None:
     return Corrected(paid, found.values, sorted(set(doubtful)))
 
 
+def _falls(frame: pd.DataFrame, events: list[Event]) -> Falls:
+    close = frame["close"].to_numpy(np.float64)
+    before = np.concatenate((close[:1], close[:-1]))
+    before[[event.row for event in events]] = [event.before for event in events]
+    return Falls(frame, before)
+
+
 def _known(
-    series: _Series, amounts: list[float | None]
-) -> tuple[list[Event], Floats, list[bool], float]:
+    series: Series, amounts: list[float | None]
+) -> tuple[list[Event], Floats, list[bool], float, Falls]:
     """The series with the amounts that were decided."""
     events = [
         event if amount is None else event._replace(paid=amount)
         for event, amount in zip(series.events, amounts, strict=True)
     ]
-    agreed = [amount is not None and amount > 0 for amount in amounts]
-    return events, series.times, agreed, series.deviation
+    agreed = [
+        amount is not None and amount / event.before > event.rounding
+        for event, amount in zip(series.events, amounts, strict=True)
+    ]
+    return events, series.times, agreed, series.deviation, series.falls
 
 
-def _amounts(series: _Series, before: list[float | None] | None = None) -> list[float | None]:
+def _amounts(series: Series, before: list[float | None] | None = None) -> list[float | None]:
     """What was paid, of each event; None where it is not decided, now or `before`."""
     amounts: list[float | None] = []
     kinds: dict[str, list[int]] = {}
     scores: dict[int, float] = {}
-    gone = _copies(series).gone
+    gone = copies_of(series).gone
     none_adjusted = _none_adjusted(series)
     for number, event in enumerate(series.events):
         if before is not None and before[number] is not None:
             amounts.append(before[number])
         elif number in gone:
             amounts.append(0.0)
-        elif np.isnan(event.step) or series.agreed[number]:
+        elif np.isnan(event.step) or (event.paid > 0 and event.agrees(event.paid)):
             amounts.append(_in_doubt(series, number))
         elif event.paid == 0.0:
             amounts.append(_missing(series, number))
@@ -161,7 +179,7 @@ def _amounts(series: _Series, before: list[float | None] | None = None) -> list[
             kind, told = _told(event)
             if kind == "other":
                 # No fault that is known makes such a step: by the price alone.
-                gained = _fell_rather(series, number, told)
+                gained = series.fell(number, told, event.paid)
             else:
                 gained = _score(series, number, told) - _score(series, number, event.paid)
             least = DECIDED + (RECORDED if kind == "other" else 0.0)
@@ -169,7 +187,8 @@ def _amounts(series: _Series, before: list[float | None] | None = None) -> list[
             amounts.append(told if gained > least else event.paid if kept else None)
             # At a split whose prices are not adjusted for it, all three are of the split.
             by_split = event.split != 1.0 and (kind == "other" or abs(event.fall) > MOVED)
-            if by_split or _moved(event, told):
+            by_unit = kind == "other" and event.paid > MOST_PAID * event.before
+            if by_split or by_unit or _moved(event, told):
                 amounts[-1] = None
                 continue
             kinds.setdefault(kind, []).append(number)
@@ -180,7 +199,7 @@ def _amounts(series: _Series, before: list[float | None] | None = None) -> list[
 
 
 def _follow(
-    series: _Series, amounts: list[float | None], numbers: list[int], gained: dict[int, float]
+    series: Series, amounts: list[float | None], numbers: list[int], gained: dict[int, float]
 ) -> None:
     """Decide what is undecided of a kind by what all of it tells together: the fault is one."""
     open_ = [i for i in numbers if np.isfinite(gained[i])]
@@ -203,25 +222,29 @@ def _told(event: Event) -> tuple[str, float]:
         ("too large", 0.01), ("too small", 100.0), ("split", 1.0 / event.split),
         ("split", event.split),
     ):  # fmt: skip
-        if factor != 1.0 and event.agrees(event.paid * factor):
+        possible = event.paid * factor < event.before
+        if factor != 1.0 and possible and event.agrees(event.paid * factor):
             return kind, event.paid * factor
     return "other", event.told
 
 
-def _others(series: _Series, number: int) -> Floats:
-    """Logs of the dividends nearest to one on which yield and step agree."""
+def _others(series: Series, number: int) -> Floats:
+    """Logs of the dividends nearest to one on which yield and step agree: as they were paid, or as
+    shares of the price, whichever are more alike."""
     near = np.argsort(np.abs(series.times - series.times[number]), kind="stable")
-    found = [series.events[i].paid for i in near if i != number and series.agreed[i]]
-    logs: Floats = np.log(np.array(found[:NEIGHBOURS]))
-    return logs
+    found = [series.events[i] for i in near if i != number and series.agreed[i]][:NEIGHBOURS]
+    paid: Floats = np.log(np.array([event.paid for event in found]))
+    before = np.log(np.array([event.before for event in found]))
+    shares: Floats = paid - before + np.log(series.events[number].before)
+    return paid if len(found) < 2 or np.std(paid) <= np.std(shares) else shares
 
 
-def _score(series: _Series, number: int, paid: float) -> float:
+def _score(series: Series, number: int, paid: float) -> float:
     """Log likelihood of the fall, given what was paid, and of paying so much."""
     event = series.events[number]
     if not 0.0 < paid < event.before:
         return -np.inf
-    fall = -float(event.missed_by(paid, series.deviation))
+    fall = series.falls.log_likelihood(event.row, paid / event.before)
     others = _others(series, number)
     if len(others) < 2:
         return fall - float((np.log(paid / event.before) - USUAL) ** 2 / SPREAD**2 / 2.0)
@@ -231,7 +254,7 @@ def _score(series: _Series, number: int, paid: float) -> float:
     return float(fall - min(unlike**2 / spread**2 / 2.0, MOST_ALIKE))
 
 
-def _in_doubt(series: _Series, number: int) -> float:
+def _in_doubt(series: Series, number: int) -> float:
     """A dividend that nothing contradicts but the price, and the size of the others."""
     event, deviation = series.events[number], series.deviation
     kept = _score(series, number, event.paid)
@@ -239,67 +262,45 @@ def _in_doubt(series: _Series, number: int) -> float:
     for other in (event.paid / 100.0, event.paid * 100.0):
         explained = event.missed_by(other, deviation) < EXPLAINED
         # Yield and step agree on it: it is wrong only where no price falls so, or, if it is small,
-        # where all around it is the same but for a hundred.
+        # where all around it is the same but for a hundred, or where the price fell by that.
         refuted = event.missed_by(event.paid, deviation) > REFUTED
-        refuted |= _regular(_others(series, number), other) and _is_between(series, number)
+        refuted |= _regular(_others(series, number), other, _is_between(series, number))
+        refuted |= other > event.paid and series.fell(number, other, event.paid) > FELL
         if explained and refuted and _score(series, number, other) - kept > DOUBT:
             best = other
     return best
 
 
-def _is_between(series: _Series, number: int) -> bool:
+def _is_between(series: Series, number: int) -> bool:
     """Whether there are dividends on which yield and step agree before and after: the last ones of
     a series may have been cut, and its first ones small."""
     return any(series.agreed[:number]) and any(series.agreed[number + 1 :])
 
 
-def _regular(others: Floats, paid: float) -> bool:
+def _regular(others: Floats, paid: float, between: bool) -> bool:
     """Whether a series pays much the same each time, and this is the same."""
     nearest = others[:MANY]
     if len(nearest) < 3 or nearest.max() - nearest.min() > VARIED:
         return False
-    return bool(abs(np.log(paid) - np.median(nearest)) < REGULAR)
+    return bool(abs(np.log(paid) - np.median(nearest)) < (REGULAR if between else EXACT))
 
 
-def _turn(series: _Series, number: int) -> Turn:
-    """Whether a dividend was due, by the times of those on which yield and step agree."""
+def _turn(series: Series, number: int) -> float:
+    """Log odds of its time, by those of dividends on which yield and step agree."""
     known = [i for i in range(len(series.times)) if i != number and series.agreed[i]]
-    return turn_of(series.times[known], float(series.times[number]))
+    return odds_of(series.times[known], float(series.times[number]))
 
 
-def _latest(series: _Series, number: int) -> float:
-    """Log odds that the latest dividend is one that the vendor has not adjusted for yet."""
-    known = series.times[[i for i in range(number) if series.agreed[i]]]
-    odds = next_turn(known, float(series.times[number]))
-    return LATEST + odds if odds > 0 else 0.0
-
-
-def _fell(series: _Series, number: int, paid: float) -> float:
-    """Log odds, by the price alone, that so much was paid and not nothing."""
-    event = series.events[number]
-    odds = abs(event.fall) / series.deviation - event.missed_by(paid, series.deviation)
-    return float(np.clip(odds, -CRASH, CRASH))
-
-
-def _missing(series: _Series, number: int) -> float | None:
+def _missing(series: Series, number: int) -> float | None:
     """A step of the adjusted close where no dividend is recorded: one, if it is like the others
     and its turn; a spin-off is neither."""
     event = series.events[number]
     others = _others(series, number)
-    due = _turn(series, number) in (Turn.DUE, Turn.PERHAPS)
-    if not (event.step > 0 and len(others) > 2 and due):
+    if not (event.step > 0 and len(others) > 1 and _turn(series, number) > IN_TURN):
         return None
     like = np.min(np.abs(np.log(event.told) - others)) < LIKE
     explained = event.missed_by(event.told, series.deviation) < EXPLAINED
     return event.told if like and explained else None
-
-
-def _fell_rather(series: _Series, number: int, told: float) -> float:
-    """Log odds, by the price, that what the adjusted close tells of was paid, and not the dividend
-    that is recorded."""
-    event, deviation = series.events[number], series.deviation
-    odds = event.missed_by(event.paid, deviation) - event.missed_by(told, deviation)
-    return float(np.clip(odds, -2.0 * CRASH, 2.0 * CRASH))
 
 
 def _moved(event: Event, told: float) -> bool:
@@ -308,7 +309,7 @@ def _moved(event: Event, told: float) -> bool:
     return rest > MOVED
 
 
-def _none_adjusted(series: _Series) -> bool:
+def _none_adjusted(series: Series) -> bool:
     """Whether the adjusted close is adjusted for no dividend at all."""
     paid = [
         number for number, event in enumerate(series.events)
@@ -317,8 +318,14 @@ def _none_adjusted(series: _Series) -> bool:
     events = [series.events[number] for number in paid]
     if not paid or any(abs(event.step) > event.rounding for event in events):
         return False
-    odds = sum(_fell(series, number, series.events[number].paid) for number in paid)
-    return odds + BOTH_MISSING * (len(paid) - 1) > _needed(max(event.row for event in events))
+    # Each is large enough for a step to be seen, and none so large that it is in another unit.
+    if any(not e.rounding < e.paid / e.before < MOST_PAID for e in events):
+        return False
+    odds = sum(series.fell(number, series.events[number].paid) for number in paid)
+    odds += BOTH_MISSING * (len(paid) - 1)
+    odds += ORIGINAL * (not any(_is_copied(series, number) for number in paid))
+    odds += RHYTHMIC * is_regular(series.times[paid])
+    return odds > _needed(max(event.row for event in events))
 
 
 def _needed(bars: int) -> float:
@@ -327,7 +334,7 @@ def _needed(bars: int) -> float:
     return DECIDED + float(np.log(max(bars, 1)))
 
 
-def _unadjusted(series: _Series, number: int) -> float | None:
+def _unadjusted(series: Series, number: int) -> float | None:
     """A dividend that the adjusted close knows nothing of: a phantom, if it is out of turn and the
     price did not fall by it; and perhaps in another unit besides."""
     event = series.events[number]
@@ -335,57 +342,22 @@ def _unadjusted(series: _Series, number: int) -> float | None:
     for other in (event.paid / 100.0, event.paid * 100.0):
         if _score(series, number, other) - _score(series, number, event.paid) > DOUBT:
             best = other
-    turn = _turn(series, number)
-    odds = TURNS[turn] + _fell(series, number, best)
-    if _moved(event, best):
+    turn, copied = _turn(series, number), _is_copied(series, number)
+    odds = turn + series.fell(number, best) + ORIGINAL * (not copied)
+    if _moved(event, best) or best > MOST_PAID * event.before:
         return None
-    if turn is Turn.UNKNOWN and number == len(series.events) - 1:
-        odds += _latest(series, number)
+    if turn > 0 and number == len(series.events) - 1:
+        odds += LATEST
     if odds > _needed(event.row):
         return best
     # What was never paid is a copy; a special dividend is out of turn as well.
-    copied = any(
-        np.isclose(event.paid, other.paid, rtol=1e-3)
-        for i, other in enumerate(series.events) if i != number
-    )  # fmt: skip
     return 0.0 if copied and odds < -DECIDED else None
 
 
-class _Copies(NamedTuple):
-    """Dividends recorded again within a week."""
-
-    gone: set[int]
-    """Numbers of the events that are the copy."""
-    twice: list[Twice]
-    """Those that the adjusted close counts twice, and nothing says which is the copy."""
-
-
-def _copies(series: _Series) -> _Copies:
-    """Events that are the dividend of another one within a week, recorded again.
-
-    Where the adjusted close knows of one of them, that is the true one; otherwise the one on which
-    the price fell, and nothing else tells.
-    """
-    paid = [i for i, event in enumerate(series.events) if event.paid > 0]
-    times = series.times[paid]
-    found = _Copies(set(), [])
-    if len(paid) > 2 and np.median(np.diff(times)) < APART / np.timedelta64(1, "D"):
-        return found
-    for one, other in itertools.pairwise(paid):
-        first, second = series.events[one], series.events[other]
-        near = series.times[other] - series.times[one] <= TWICE / np.timedelta64(1, "D")
-        if not near or one in found.gone or not np.isclose(first.paid, second.paid, rtol=1e-3):
-            continue
-        known = [abs(event.step) > event.rounding for event in (first, second)]
-        if known[0] != known[1]:
-            found.gone.add(other if known[0] else one)
-            continue
-        fell = [_fell(series, number, first.paid) for number in (one, other)]
-        if min(fell) > EXPLAINED:
-            continue  # it fell by it twice
-        odds = SECOND + fell[0] - fell[1]
-        if abs(odds) > COPIED:
-            found.gone.add(other if odds > 0 else one)
-        elif first.agrees(first.paid) and second.agrees(second.paid):
-            found.twice.append(Twice(first, second if odds > 0 else first))
-    return found
+def _is_copied(series: Series, number: int) -> bool:
+    """Whether another dividend is of the same amount."""
+    paid = series.events[number].paid
+    return any(
+        np.isclose(paid, other.paid, rtol=1e-3)
+        for i, other in enumerate(series.events) if i != number
+    )  # fmt: skip

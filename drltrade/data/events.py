@@ -61,6 +61,10 @@ class Event(NamedTuple):
         slack = max(AGREE * most, self.rounding)
         return bool(least - slack < self.step < most + slack)
 
+    def bears_out(self, paid: float) -> bool:
+        """Whether it agrees, and would not with a dividend of nothing."""
+        return paid / self.before > self.rounding and self.agrees(paid)
+
     @property
     def told(self) -> float:
         """What was paid, as the adjusted close has it; NaN where it cannot be told."""

@@ -1,5 +1,6 @@
 """What prices themselves tell of the adjustments beside them: at a split, raw prices step."""
 
+from fractions import Fraction
 from typing import Literal
 
 import numpy as np
@@ -17,6 +18,8 @@ SPLIT_STEP = np.log(1.5)
 SIMPLE = np.array([1.5, 2, 3, 4, 5, 6, 7, 8, 10, 15, 20, 25, 30, 40, 50, 100])
 NEAR = 0.02
 """How far the step of an adjusted close may be from a split's ratio, by a dividend of the day."""
+MOST_PARTS, WRITTEN = 20, 3e-4
+"""Into how many shares a split divides one, at most; relative rounding of its inverse."""
 AROUND = 20
 """Bars before and after a split whose volumes are compared."""
 
@@ -63,6 +66,37 @@ def prices_at(
             "is right (--split)"
         )
     return "raw" if len(raw) else "adjusted" if len(adjusted) else "doubtful"
+
+
+def are_inverse(splits: NDArray[np.float64], bars: pd.DataFrame) -> bool:
+    """Whether splits are told as old shares for a new one: prices move as they say, not against it.
+
+    Args:
+        splits: [T] 1 where there is none.
+        bars: [T] open and close, by ascending labels.
+    """
+    opened, close = (bars[name].to_numpy(np.float64) for name in ("open", "close"))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        told = np.log(splits[1:])
+        moves = np.log(np.stack([opened[1:], close[1:]]) / close[:-1])
+    there = (told != 0.0) & np.isfinite(told) & np.isfinite(moves).all(axis=0)
+    rest = np.abs(moves[1][(told == 0.0) & np.isfinite(moves[1])])
+    usual = float(np.median(rest)) if len(rest) else 0.0
+    near = np.maximum(USUAL * usual, NEAR)
+    asked = there & (np.abs(told) >= max(LEAST_STEP, 2.0 * near))
+    if not asked.any():
+        return False
+    with_it = (np.abs(moves - told) < near).all(axis=0)
+    return bool(with_it[asked].all())
+
+
+def inverse(splits: NDArray[np.float64]) -> NDArray[np.float64]:
+    """[T] new shares for an old one, from old ones for a new; 0.6667 makes 1.5."""
+    shares = 1.0 / splits
+    for row in np.flatnonzero(shares != 1.0):
+        simple = float(Fraction(float(shares[row])).limit_denominator(MOST_PARTS))
+        shares[row] = simple if abs(simple / shares[row] - 1.0) < WRITTEN else shares[row]
+    return shares
 
 
 def splits_of_ratio(

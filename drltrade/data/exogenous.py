@@ -15,6 +15,7 @@ from drltrade.data.bars import COLUMNS, common_frequency
 from drltrade.data.catalog import CATALOG, find_file, find_stored, load_bars
 from drltrade.data.columns import FRED_TIME, SYMBOL_COLUMNS, TIME_COLUMNS, find_time, placed
 from drltrade.data.formats import export_of_frame
+from drltrade.data.gate import tell
 from drltrade.data.labels import labelled_by_end
 from drltrade.data.layout import Layout
 from drltrade.data.numbers import numbers
@@ -22,11 +23,10 @@ from drltrade.data.tables import (
     Table,
     find_header,
     first_line,
-    kind_of,
     read_parquet,
     read_rows,
-    read_text,
 )
+from drltrade.data.text import kind_of, read_text
 from drltrade.data.times import Times, parse_times
 from drltrade.errors import DataError, suggestion
 from drltrade.settings import Settings
@@ -169,7 +169,8 @@ def _is_header(cells: set[str]) -> bool:
 def _table(path: Path, content: bytes, layout: Layout) -> Table:
     if kind_of(path) == ".parquet":
         return export_of_frame(read_parquet(path, content), layout, str(path)).table
-    text = read_text(path, content)
+    text, notes = read_text(path, content)
+    tell(str(path), notes)
     shape = find_header(text, layout, _is_header) or first_line(text, layout)
     return read_rows(text, shape, str(path))
 

@@ -9,15 +9,20 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from drltrade.data.bars import COLUMNS, PRICES, common_frequency
-from drltrade.data.columns import find_columns
+from drltrade.data.apart import symbol_column
+from drltrade.data.bars import COLUMNS, common_frequency
+from drltrade.data.clocks import UTC, in_utc, looks_set_back
+from drltrade.data.columns import find_columns, lower, placed
+from drltrade.data.evidence import are_inverse, inverse
 from drltrade.data.formats import Export, read_export
 from drltrade.data.frequencies import DAILY
-from drltrade.data.labels import labelled_by_date, labelled_by_end
+from drltrade.data.labels import in_zone, labelled_by_date, labelled_by_end
 from drltrade.data.layout import AS_IT_STANDS, Adjustment, Layout
-from drltrade.data.numbers import numbers, proven_thousands
-from drltrade.data.tables import Table, stem_of
-from drltrade.data.times import parse_times
+from drltrade.data.numbers import numbers, proven_thousands, ratios
+from drltrade.data.redundant import once, unfinished
+from drltrade.data.tables import Table
+from drltrade.data.text import stem_of
+from drltrade.data.times import Times, parse_times
 from drltrade.errors import DataError
 
 ACTION_COLUMNS = ("dividend", "capital gain", "split")
@@ -43,7 +48,11 @@ class Published(NamedTuple):
     layout: Layout
     """What was stated, completed by what the format of the file proves."""
     read_as: str = ""
-    """What the file was recognised as, and what is to be said of it; empty: an ordinary table."""
+    """What the file was recognised as; empty: an ordinary table."""
+    remarks: tuple[str, ...] = ()
+    """What is to be said of how it was read, a line each."""
+    dropped: int = 0
+    """Rows that repeated others, label and values alike."""
 
     @property
     def adjustment(self) -> Adjustment | None:
@@ -83,12 +92,29 @@ def published_of(export: Export, symbol: str, where: str, sha256: str) -> Publis
     values = table.values
     of_day = values[columns["time of day"]] if "time of day" in columns else None
     times = parse_times(values[columns["time"]], layout, table.rows, where, of_day)
+    notes = [*export.notes, times.note]
     bars = pd.DataFrame(
         _values(table, columns, layout, where), index=times.labels.rename("time"), copy=False
     )
+    if "symbol" not in columns:
+        known = {*columns.values(), *(placed(table.names, where)[lower(n)] for n in layout.ignore)}
+        place, note = symbol_column(table, known, bars, where)
+        columns |= {} if place is None else {"symbol": place}
+        notes.append(note)
     places = _series(table, columns, symbol, where)
-    frames = {name: bars if len(places) == 1 else bars.iloc[at] for name, at in places.items()}
+    times, layout, note = _on_one_clock(times, places, layout, table.rows, where)
+    bars, notes = bars.set_axis(times.labels.rename("time")), [*notes, note]
+    kept = once(bars, places)
+    if not kept.all():
+        places = {name: at[kept[at]] for name, at in places.items()}
+        notes.append(f"rows that repeat one above them are read once: {(~kept).sum()}")
+    whole = len(places) == 1 and bool(kept.all())
+    frames = {name: bars if whole else bars.iloc[at] for name, at in places.items()}
     rows = {name: table.rows[at] for name, at in places.items()}
+    for name, frame in frames.items():
+        if "split" in frame and _are_inverse(frame):
+            frames[name] = frame.assign(split=inverse(frame["split"].to_numpy(np.float64)))
+            notes.append(f"splits of {name} are told as old shares for a new one, as prices show")
     frequency = layout.frequency
     if frequency is None and any(len(frame) > 1 for frame in frames.values()):
         frequency = common_frequency(frames, where)
@@ -97,6 +123,16 @@ def published_of(export: Export, symbol: str, where: str, sha256: str) -> Publis
             name: labelled_by_date(frame, layout, times.zone, rows[name], where)
             for name, frame in frames.items()
         }
+        for name, frame in frames.items():
+            partial = unfinished(pd.DatetimeIndex(frame.index), frequency)
+            if partial.any():
+                left = ", ".join(map(str, rows[name][partial]))
+                notes.append(
+                    f"row {left} ({frame.index[partial][0].date()}) is of a "
+                    f"{'week' if frequency == '1w' else 'month'} that was not over, and left out"
+                )
+                frames[name], rows[name] = frame[~partial], rows[name][~partial]
+                places[name] = places[name][~partial]
     if layout.label == "open" and frequency is not None:
         frames = {
             name: labelled_by_end(
@@ -108,12 +144,66 @@ def published_of(export: Export, symbol: str, where: str, sha256: str) -> Publis
             )
             for name, frame in frames.items()
         }
-    said = [f"read as {export.format}"] if export.format else []
-    said += [times.note] if times.note else []
     return Published(
         frames=frames, rows=rows, named="symbol" in columns, zone=times.zone, sha256=sha256,
-        frequency=frequency, layout=layout, read_as="; ".join(said),
+        frequency=frequency, layout=layout,
+        read_as=f"read as {export.format}" if export.format else "",
+        remarks=tuple(note for note in notes if note), dropped=int((~kept).sum()),
     )  # fmt: skip
+
+
+def _are_inverse(frame: pd.DataFrame) -> bool:
+    splits = frame["split"].to_numpy(np.float64)
+    if (splits == 1.0).all():
+        return False
+    ordered = frame.iloc[::-1] if frame.index[-1] < frame.index[0] else frame
+    return are_inverse(ordered["split"].to_numpy(np.float64), ordered)
+
+
+def _on_one_clock(
+    times: Times, places: Mapping[str, NDArray[np.intp]], layout: Layout,
+    rows: NDArray[np.int64], where: str,
+) -> tuple[Times, Layout, str]:  # fmt: skip
+    """Times whose labels name one moment each: in UTC, if the clock of their zone shows some twice.
+
+    Which of both is meant is told by the moments, where the file has them, or by its order.
+    """
+    zone = times.zone
+    if zone == UTC or times.labels.is_normalized:
+        return times, layout, ""
+    if zone is None:
+        for at in places.values():
+            back = looks_set_back(times.labels[at])
+            if back is not None:
+                raise DataError(
+                    f"{where}, row {rows[at][back]}: {times.labels[at][back]} is not after the row "
+                    "before: if clocks were set back that hour, state their zone (--zone "
+                    "Europe/Berlin; layout.zone in a preset)"
+                )
+        return times, layout, ""
+    moments = times.utc
+    if moments is not None:
+        naive = moments.tz_localize(None)
+        shown_twice = any(
+            times.labels[at].has_duplicates and not naive[at].has_duplicates
+            for at in places.values()
+        )
+    else:
+        known = {name: in_utc(times.labels[at], zone) for name, at in places.items()}
+        shown_twice = any(labels is not None for labels in known.values())
+        naive = times.labels
+        if shown_twice:
+            moved = naive.to_numpy().copy()
+            for name, at in places.items():
+                told = known[name]
+                own = in_zone(naive[at], zone).tz_convert(UTC).tz_localize(None)
+                moved[at] = own if told is None else told
+            naive = pd.DatetimeIndex(moved).as_unit("us")
+    if not shown_twice:
+        return times, layout, ""
+    note = f"the clock of {zone} shows an hour twice; bars are labelled in UTC"
+    in_utc_now = Times(naive, naive.tz_localize(UTC), UTC, times.note)
+    return in_utc_now, layout.model_copy(update={"zone": UTC}), note
 
 
 def _values(
@@ -125,11 +215,12 @@ def _values(
     values: dict[str, NDArray[np.float64]] = {}
     for ours in wanted:
         name = ours if ours in COLUMNS else str(table.names[columns[ours]])
-        read = numbers(table.values[columns[ours]], name, layout, table.rows, where, thousands)
-        if ours in (*PRICES, "adjusted close", "dividend", "capital gain"):
-            read = read * layout.price_unit
-        elif ours == "volume":
-            read = read * layout.volume_unit
+        written = table.values[columns[ours]]
+        written = ratios(written) if ours == "split" else written
+        read = numbers(written, name, layout, table.rows, where, thousands)
+        unit = layout.volume_unit if ours == "volume" else layout.price_unit
+        if unit != 1.0 and ours not in ("split", "factor"):
+            read = read * unit
         if ours in ("dividend", "capital gain"):
             read = np.nan_to_num(read)
         elif ours == "split":

@@ -83,23 +83,3 @@ def _told(frame: pd.DataFrame, ratio: Floats, raw: bool) -> Floats:
             apart = abs(np.log(ratio[after] / ratio[before]))
             told[row] = told[row] if apart < same else np.nan
     return told
-    changes = np.abs(np.diff(np.log(ratio[known])))
-    same = max(SAME, ROUNDED * float(np.median(changes)))
-    acts = frame["dividend"].to_numpy(np.float64) != 0
-    acts |= raw & (frame["split"].to_numpy(np.float64) != 1.0)
-    acting = np.concatenate(([0], np.cumsum(acts)))  # of [a, b) it is acting[b] - acting[a]
-    for row in np.flatnonzero(np.isnan(ratio)):
-        place = int(np.searchsorted(known, row))
-        before = known[place - 1] if place else None
-        after = known[place] if place < len(known) else None
-        if before is not None and acting[row + 1] == acting[before + 1]:
-            told[row] = ratio[before]
-        elif after is not None and acting[after + 1] == acting[row + 1]:
-            told[row] = ratio[after]
-        else:
-            continue
-        both = before is not None and after is not None
-        if both and acting[after + 1] == acting[before + 1]:
-            apart = abs(np.log(ratio[after] / ratio[before]))
-            told[row] = told[row] if apart < same else np.nan
-    return told

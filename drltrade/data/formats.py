@@ -29,6 +29,7 @@ from drltrade.data import lean
 from drltrade.data.bars import COLUMNS, PRICES
 from drltrade.data.columns import key_of, lower
 from drltrade.data.layout import Layout
+from drltrade.data.notation import with_notation
 from drltrade.data.tables import (
     SEPARATORS,
     Shape,
@@ -37,12 +38,10 @@ from drltrade.data.tables import (
     first_line,
     first_lines,
     head_of,
-    kind_of,
     read_parquet,
     read_rows,
-    read_text,
-    stem_of,
 )
+from drltrade.data.text import kind_of, read_text, stem_of
 from drltrade.errors import DataError
 
 _KLINES = (
@@ -64,6 +63,8 @@ class Export(NamedTuple):
     """What it was recognised as; None: an ordinary table."""
     symbol: str | None = None
     """Of a file whose name says more than its symbol."""
+    notes: tuple[str, ...] = ()
+    """What is to be said of how it was read."""
 
 
 def read_export(path: Path, content: bytes, layout: Layout) -> Export:
@@ -73,8 +74,13 @@ def read_export(path: Path, content: bytes, layout: Layout) -> Export:
         DataError: it cannot be read, or is in no known format and has no header.
     """
     if kind_of(path) == ".parquet":
-        return _of_parquet(path, content, layout)
+        return export_of_frame(read_parquet(path, content), layout, str(path))
     text = read_text(path, content)
+    export = _of_text(path, text.content, layout)
+    return export._replace(notes=(*text.notes, *export.notes))
+
+
+def _of_text(path: Path, text: bytes, layout: Layout) -> Export:
     where = str(path)
     wide = _wide_shape(text, layout)
     if wide is not None:
@@ -89,7 +95,8 @@ def read_export(path: Path, content: bytes, layout: Layout) -> Export:
     gmt = find_header(text, layout, lambda cells: {"open", "high", "low", "price"} <= cells)
     if gmt is not None:
         said = _completed(gmt, layout, columns={"close": "price"})
-        return Export(read_rows(text, gmt, where), said, "an investing.com export")
+        gmt, said, notes = with_notation(text, gmt, said, where)
+        return Export(read_rows(text, gmt, where), said, "an investing.com export", notes=notes)
     try:
         return Export(read_rows(text, first_line(text, layout), where), layout, None)
     except DataError as error:
@@ -116,11 +123,13 @@ def _with_header(text: bytes, shape: Shape, layout: Layout, where: str) -> Expor
         said = _completed(shape, layout, columns={"time": keys["gmttime"]}, label="open",
                           zone="UTC", date_order="day")  # fmt: skip
         return Export(read_rows(text, shape, where), said, "a Dukascopy export")
-    table = read_rows(text, shape, where)
     if {"dividends", "stocksplits"} <= set(keys):
         adjustment = "split" if "adjclose" in keys else "full"
-        return Export(table, _completed(shape, layout, adjustment=adjustment), "a yfinance export")
-    return Export(table, layout, "a Nasdaq export" if "closelast" in keys else None)
+        said = _completed(shape, layout, adjustment=adjustment)
+        return Export(read_rows(text, shape, where), said, "a yfinance export")
+    shape, layout, notes = with_notation(text, shape, layout, where)
+    kind = "a Nasdaq export" if "closelast" in keys else None
+    return Export(read_rows(text, shape, where), layout, kind, notes=notes)
 
 
 def _without_header(path: Path, text: bytes, layout: Layout) -> Export | None:
@@ -132,9 +141,11 @@ def _without_header(path: Path, text: bytes, layout: Layout) -> Export | None:
         width = len(head_of(text, separator)[0])
         texts = (layout.columns.get("symbol", ""),)
         shape = Shape(
-            0, tuple(str(place + 1) for place in range(width)), separator, layout.decimal, texts
-        )
-        return Export(read_rows(text, shape, where), layout, None)
+            0, tuple(str(place + 1) for place in range(width)), separator, layout.decimal or ".",
+            texts,
+        )  # fmt: skip
+        shape, layout, notes = with_notation(text, shape, layout, where)
+        return Export(read_rows(text, shape, where), layout, None, notes=notes)
     for separator in (layout.separator,) if layout.separator else SEPARATORS:
         lines = head_of(text, separator)
         if not lines:
@@ -169,11 +180,6 @@ def _without_header(path: Path, text: bytes, layout: Layout) -> Export | None:
     return None
 
 
-def _of_parquet(path: Path, content: bytes, layout: Layout) -> Export:
-    frame = read_parquet(path, content)
-    return export_of_frame(frame, layout, str(path))
-
-
 def export_of_frame(frame: pd.DataFrame, layout: Layout, where: str) -> Export:
     """A frame of pandas as a table: times and symbols may be in its index, tickers in its columns.
 
@@ -206,7 +212,7 @@ def export_of_frame(frame: pd.DataFrame, layout: Layout, where: str) -> Export:
 def _index_as_column(frame: pd.DataFrame) -> pd.DataFrame:
     """Make columns of a time (and symbol) that a frame keeps in its index."""
     index = frame.index
-    if isinstance(index, pd.DatetimeIndex) and index.name is None:
+    if isinstance(index, pd.DatetimeIndex | pd.PeriodIndex) and index.name is None:
         frame = frame.rename_axis(index="time")
     elif index.nlevels > 1:
         assert isinstance(index, pd.MultiIndex)

@@ -70,7 +70,7 @@ def checked_bars(published: Published, source: str, help_: str = "") -> Bars:
         sha256=published.sha256,
         adjustment="full" if "full" in words.values() else next(iter(words.values())),
         findings=tuple(each for each in findings if each.severity != "error"),
-        remarks=(published.read_as,) if "change" in published.read_as else (),
+        remarks=published.remarks,
         calendar=published.layout.calendar,
     )  # fmt: skip
 

@@ -14,7 +14,7 @@ from drltrade.data.files import Published, read_published
 from drltrade.data.layout import Layout
 from drltrade.data.store import About, Store
 from drltrade.data.stored import StoredSet
-from drltrade.data.tables import SUFFIXES
+from drltrade.data.text import SUFFIXES
 from drltrade.errors import ConfigError, DataError
 
 
@@ -87,7 +87,8 @@ def import_prices(
         published = read_published(file, layout, symbol)
         _check_same(known, published, str(file))
         _check_stated(published.layout, ("zone", "adjustment"))
-        known, read_as = published, [*read_as, published.read_as]
+        known, read_as = published, [*read_as, published.read_as, *published.remarks]
+        dropped += published.dropped
         lengths |= {published.frequency} - {None}
         for each, frame in published.frames.items():
             once = _once(frame, published.rows[each], f"{file} (symbol {each})")
@@ -182,8 +183,7 @@ def _once(frame: pd.DataFrame, rows: NDArray[np.int64], where: str) -> pd.DataFr
             label = twice.index[int(np.argmax(other))]
             named = ", ".join(map(str, rows[frame.index == label]))
             raise DataError(
-                f"{where}, rows {named}: {label} comes twice, with different values; which is "
-                "true? (If clocks went back that hour, state a zone without summer time: UTC)"
+                f"{where}, rows {named}: {label} comes twice, with different values; which is true?"
             )
         frame = frame[~frame.index.duplicated()]
     return frame.sort_index()

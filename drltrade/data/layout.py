@@ -62,7 +62,9 @@ class Layout(Settings):
         default=None, min_length=1, max_length=1,
         description="Between the values of a CSV (default: the one that its header proves).",
     )  # fmt: skip
-    decimal: Literal[".", ","] = Field(default=".", description="Before the decimals.")
+    decimal: Literal[".", ","] | None = Field(
+        default=None, description="Before the decimals: . or , (default: as the numbers tell)."
+    )
     thousands: Literal[",", ".", " ", "'"] | None = Field(
         default=None, description="Between the thousands of a number, as in 1,234.5."
     )

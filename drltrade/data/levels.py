@@ -32,6 +32,9 @@ CLEAR, CLEAR_AT_SPLIT = 9.0, 6.0
 The second, at a split that is told of."""
 EXACT = 5.0
 """Deviations that the moves at the edges of a run may be from it."""
+PERHAPS = 1.5
+"""Log likelihood by which a move is rather that of an edge than a true one, from which a run may as
+well begin there as before."""
 IMPOSSIBLE = 1e9
 OTHER = 1.5
 """Minus the log probability that another split is not adjusted for."""
@@ -111,6 +114,27 @@ def sure(level: Floats, first: int, last: int, factor: float, at: int | None = N
         if jump < clear * deviation or rest > min(EXACT * deviation, jump / 2):
             return False
     return True
+
+
+def proven_beginning(level: Floats, last: int, factor: float, others: Floats) -> int:
+    """Find where a run begins for sure that reaches back to the first bar, without an edge there.
+
+    It is at the last move within it that looks like its edge.
+
+    Args:
+        level: logs [T] of what is off.
+        last: the bar after the run.
+        factor: F.
+        others: moves [T] that other splits make, if they are not adjusted for; 0: none.
+    """
+    there = np.flatnonzero(np.isfinite(level))
+    moves = np.diff(level[there])
+    if not len(moves):
+        return 0
+    deviation, jump = _deviation(moves), float(np.log(factor))
+    gained = _cost(moves / deviation) - _cost((moves - jump) / deviation)
+    edges = there[1:][(gained > PERHAPS) & (there[1:] < last) & (others[there[1:]] == 0.0)]
+    return int(edges[-1]) if len(edges) else 0
 
 
 def _deviation(moves: Floats) -> float:

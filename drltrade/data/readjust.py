@@ -9,8 +9,10 @@ from drltrade.data.events import AGREE, NEGLIGIBLE, Event, steps
 from drltrade.data.faults import Floats
 
 ADJUSTED = 1e-4
-"""Relative difference from which an adjusted close is wrong, and no step of ours may be so far off.
-"""
+"""Relative difference from which an adjusted close is wrong."""
+UNSURE = 0.25
+"""How far, relatively, the price that a dividend is a share of may be from the rule's: of a week or
+a month it is one within, and the step is right but for so much of the dividend."""
 VANISHING = 0.02
 """What a step leaves of an adjusted close, from which on its digits are enough to undo it."""
 DAY = 1.5
@@ -32,7 +34,7 @@ class Readjusted(NamedTuple):
     values: Floats
     """[T]"""
     unsure: list[Event]
-    """Whose steps are wrong, and could not be told to `ADJUSTED`: they stay."""
+    """Whose steps are wrong, and could not be told to `UNSURE`: they stay."""
 
 
 def readjusted(
@@ -57,7 +59,7 @@ def readjusted(
     spread = _spread(frame, events, at_close)
     unsure = [
         event for event, amount in wrong
-        if not _is_told(event, amount) and amount / event.before * spread > ADJUSTED
+        if not _is_told(event, amount) and spread > UNSURE
     ]  # fmt: skip
     for event in unsure:
         del ours[event.row]

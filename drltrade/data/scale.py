@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from drltrade.data.bars import PRICES
 from drltrade.data.faults import BUSY, Floats, Mask
-from drltrade.data.levels import off_by, runs, sure
+from drltrade.data.levels import off_by, proven_beginning, runs, sure
 
 HUNDREDTHS = ("L", "JO", "TA", "IL")
 """Suffixes of symbols of exchanges that quote in hundredths: pence, cents, agorot."""
@@ -166,10 +166,10 @@ def _unadjusted(mending: _Mending, row: int) -> None:
     frame, split = mending.frame, float(mending.frame["split"].iloc[row])
     # What lies after the split is right: it is the last thing that is looked at.
     end = min(row + 1, len(frame))
-    adjusted = mending.adjusted()
+    adjusted, level, others = mending.adjusted(), mending.level(), _other_splits(frame, row)
     off = off_by(
-        mending.level()[:end], None if adjusted is None else adjusted[:end], split,
-        SWITCH["split"], last=True, at=row, cheap=AT_SPLIT, others=_other_splits(frame, row)[:end],
+        level[:end], None if adjusted is None else adjusted[:end], split,
+        SWITCH["split"], last=True, at=row, cheap=AT_SPLIT, others=others[:end],
     )  # fmt: skip
     price, other = (_padded(each, len(frame)) for each in off)
     volume = frame["volume"].to_numpy(np.float64)
@@ -178,6 +178,7 @@ def _unadjusted(mending: _Mending, row: int) -> None:
         if _agrees(mending, price, other, run, row) and not _true_move(volume, run, row, split)
     ]  # fmt: skip
     for first, last in found:
+        first = first or proven_beginning(level, last, split, others)
         run = np.zeros(len(frame), np.bool_)
         run[first:last] = True
         why = f"not adjusted for the split {split:g} of {_date(frame, row)}"

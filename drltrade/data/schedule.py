@@ -60,6 +60,33 @@ def turn_of(others: Floats, at: float) -> Turn:
     return Turn.DUE if regular else Turn.PERHAPS
 
 
+ODDS = {Turn.DUE: 10.0, Turn.PERHAPS: 6.0, Turn.EARLY: -4.0, Turn.UNKNOWN: 0.0}
+"""Log odds that its turn gives to a dividend, or takes from it."""
+
+
+def is_regular(times: Floats) -> bool:
+    """Whether most of the times [N] between dividends are much the same."""
+    gaps = np.diff(times)
+    if len(gaps) < FEW:
+        return False
+    return float(np.mean(np.abs(gaps / np.median(gaps) - 1.0) < REGULAR)) >= MOST
+
+
+def odds_of(others: Floats, at: float) -> float:
+    """Log odds, by its time alone, that a dividend is one, and not a mistake of any date.
+
+    Args:
+        others: ascending times [N] of those that are known.
+        at: its time.
+    """
+    turn = turn_of(others, at)
+    if turn is not Turn.UNKNOWN or not len(others):
+        return ODDS[turn]
+    if at > others[-1]:
+        return next_turn(others, at)
+    return next_turn(-others[::-1], -at) if at < others[0] else 0.0
+
+
 def next_turn(others: Floats, at: float) -> float:
     """Log odds, by its time, that a dividend after all others is the next one: it is a year after
     another, or as long after the last as there is between others. 0: it is neither."""

@@ -1,11 +1,8 @@
-"""The table in a price file: its bytes read, its header found, its values typed."""
+"""The table in a price file: its header found, its values typed."""
 
-import codecs
 import csv
-import gzip
 import io
-import zipfile
-import zlib
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,27 +14,18 @@ from numpy.typing import NDArray
 from drltrade.data.bars import PRICES
 from drltrade.data.columns import SYMBOL_COLUMNS, lower
 from drltrade.data.layout import Layout
+from drltrade.data.text import UNREADABLE
 from drltrade.errors import DataError
 
-SUFFIXES = (".csv", ".csv.gz", ".txt", ".zip", ".parquet")
 SEPARATORS = (",", ";", "\t", "|")
 BANNER = 50
 """Lines above the header that are looked through for it."""
-SAMPLE = 2**16
-"""Bytes by which it is told whether a file is text."""
 HEAD = 4
 """Lines by which the shape of a file is recognised."""
+PIECE = 2**18
+"""Bytes that are looked at together."""
 NULLS = ("", "null", "NULL", "None", "NaN", "nan", "N/A", "n/a", "#N/A")
 """What stands for a value that is not there."""
-
-_UNREADABLE = (
-    OSError,  # BadGzipFile is one, and so are pyarrow's I/O errors
-    EOFError,
-    UnicodeDecodeError,
-    ValueError,  # pandas' errors, and pyarrow's ArrowInvalid
-    zipfile.BadZipFile,
-    zlib.error,
-)
 
 
 class Table(NamedTuple):
@@ -63,20 +51,6 @@ class Shape(NamedTuple):
     """Names of columns that are text whatever they look like."""
 
 
-def kind_of(path: Path) -> str:
-    """The suffix of a price file. Raises DataError where it is none that can be read."""
-    name = path.name.lower()
-    for suffix in sorted(SUFFIXES, key=len, reverse=True):
-        if name.endswith(suffix):
-            return suffix
-    raise DataError(f"{path}: unknown kind of file; use one of {', '.join(SUFFIXES)}")
-
-
-def stem_of(path: Path) -> str:
-    """What a file is called, without its suffix."""
-    return path.name[: -len(kind_of(path))]
-
-
 def read_parquet(path: Path, content: bytes) -> pd.DataFrame:
     """The frame that a parquet file holds, its index as it is.
 
@@ -85,43 +59,8 @@ def read_parquet(path: Path, content: bytes) -> pd.DataFrame:
     """
     try:
         return pd.read_parquet(io.BytesIO(content))
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         raise DataError(f"{path}: cannot be read: {error}") from None
-
-
-def read_text(path: Path, content: bytes) -> bytes:
-    """The text of a file, plain, gzipped or alone in a zip, as UTF-8; or UTF-16, if it says so.
-
-    Raises:
-        DataError: it cannot be read, or a zip holds several files.
-    """
-    try:
-        if kind_of(path) == ".csv.gz":
-            content = gzip.decompress(content)
-        elif kind_of(path) == ".zip":
-            content = _only_member(path, content)
-        if content[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
-            return content.decode("utf-16").encode()
-        content[:SAMPLE].decode("utf-8", errors="ignore" if len(content) > SAMPLE else "strict")
-        if b"\n" not in content:  # lines as old Macs ended them
-            content = content.replace(b"\r", b"\n")
-        return content.removeprefix(codecs.BOM_UTF8)
-    except _UNREADABLE as error:
-        raise DataError(f"{path}: cannot be read: {error}") from None
-
-
-def _only_member(path: Path, content: bytes) -> bytes:
-    with zipfile.ZipFile(io.BytesIO(content)) as archive:
-        members = [
-            each for each in archive.infolist()
-            if not each.is_dir() and not each.filename.startswith("__MACOSX")
-        ]  # fmt: skip
-        if len(members) != 1:
-            listed = ", ".join(each.filename for each in members[:5]) or "nothing"
-            raise DataError(
-                f"{path}: holds {listed}; one file is expected: unpack it into a folder"
-            )
-        return archive.read(members[0])
 
 
 def first_lines(text: bytes) -> list[str]:
@@ -163,7 +102,7 @@ def find_header(
             cells = next(csv.reader([line], delimiter=separator), [])
             if fits({lower(cell) for cell in cells}):
                 return Shape(
-                    number + 1, _stripped(cells), separator, layout.decimal, _texts(layout)
+                    number + 1, _stripped(cells), separator, layout.decimal or ".", _texts(layout)
                 )
     return None
 
@@ -190,7 +129,9 @@ def first_line(text: bytes, layout: Layout) -> Shape:
     for number, line in enumerate(first_lines(text)):
         cells = next(csv.reader([line], delimiter=separator), [])
         if any(cell.strip() for cell in cells):
-            return Shape(number + 1, _stripped(cells), separator, layout.decimal, _texts(layout))
+            return Shape(
+                number + 1, _stripped(cells), separator, layout.decimal or ".", _texts(layout)
+            )
     raise DataError("no header and no rows")
 
 
@@ -247,7 +188,7 @@ def read_rows(text: bytes, shape: Shape, where: str, as_text: Sequence[int] = ()
             if types is not texts:
                 raise DataError(f"{where}: cannot be read: {error}") from None
     assert table is not None
-    values = table.to_pandas(types_mapper=_as_text, date_as_object=False)
+    values = table.to_pandas(types_mapper=_as_text, date_as_object=False, split_blocks=True)
     rows = _row_numbers(body, len(values)) + shape.above
     empty = _all_empty(values)
     if empty.any():
@@ -290,12 +231,16 @@ def _body(text: bytes, above: int) -> memoryview:
 
 def _number_of(text: bytes, row: str) -> int:
     """The number of the line that a row begins on."""
-    return text.count(b"\n", 0, max(text.find(row.encode()), 0)) + 1
+    match = re.search(rb"\n" + re.escape(row.encode()) + rb"\r?(\n|$)", text)
+    return text.count(b"\n", 0, match.start() + 1 if match else 0) + 1
 
 
 def _row_numbers(body: memoryview, count: int) -> NDArray[np.int64]:
     """[T] of the rows that are not blank, the first line being 1."""
-    ends = np.count_nonzero(np.frombuffer(body, np.uint8) == ord("\n"))
+    # By pieces that stay in the processor's cache.
+    pieces = range(0, len(body), PIECE)
+    values = np.frombuffer(body, np.uint8)
+    ends = sum(int(np.count_nonzero(values[at : at + PIECE] == ord("\n"))) for at in pieces)
     if ends + (bytes(body[-1:]) != b"\n") == count:
         return np.arange(1, count + 1)
     filled = [number for number, line in enumerate(bytes(body).split(b"\n"), 1) if line.strip()]

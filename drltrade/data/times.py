@@ -58,6 +58,8 @@ def parse_times(
         epochs = since_1970(counts, values, layout, rows, where)
         moments, note = pd.Series(epochs.times), epochs.note
         wall, utc = moments.dt.tz_localize(None), moments
+    elif isinstance(values.dtype, pd.PeriodDtype):
+        wall = _of_periods(values, layout)
     elif isinstance(values.dtype, pd.DatetimeTZDtype):
         wall, utc = values.dt.tz_localize(None), values.dt.tz_convert("UTC")
         named = str(values.dt.tz)
@@ -76,6 +78,14 @@ def parse_times(
     moments_utc = pd.DatetimeIndex(utc).as_unit("us")
     labels = moments_utc.tz_convert(ZoneInfo(zone)).tz_localize(None)
     return Times(labels, moments_utc, zone, note)
+
+
+def _of_periods(values: pd.Series, layout: Layout) -> pd.Series:
+    """Periods as the labels that the layout says bars have: their END, or when they open."""
+    opened, ends = pd.Series(values.dt.start_time), pd.Series((values + 1).dt.start_time)
+    day = pd.Timedelta(days=1)
+    ends = ends - day if (ends - opened).min() >= day else ends
+    return opened if layout.label == "open" else ends
 
 
 def _numbers(values: pd.Series, layout: Layout) -> NDArray[np.float64] | None:

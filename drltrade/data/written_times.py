@@ -15,6 +15,7 @@ _DAY_MONTH = r"^(\d{1,2})[- ]([A-Za-z]{3})[a-z]*[- ,.]+(\d{4})(.*)$"
 _MONTH_DAY = r"^([A-Za-z]{3})[a-z]*\.? (\d{1,2}),? (\d{4})(.*)$"
 _PACKED = r"^(\d{8})[ T_]?(\d{2}):?(\d{2}):?(\d{2})?$"
 _HALF_DAY = r"^(.*\d{4}.*?)[ T](\d{1,2})(?::(\d{2}))?(?::(\d{2}))?[ -]?([AaPp][Mm])$"
+_MIDNIGHT = r"[T ]24:?00(?::?00(?:\.0+)?)?$"
 MONTH_NAMES = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _MONTHS = {month: f"{number:02d}" for number, month in enumerate(MONTH_NAMES, start=1)}
 ALLOWED = (
@@ -132,6 +133,9 @@ def _month(names: pd.Series) -> pd.Series:
 def _iso(text: pd.Series, shown: pd.Series, rows: NDArray[np.int64], where: str) -> pd.Series:
     # A full date: "2020" alone, a Unix time and words like "now" are not one.
     dated = text.str.match(r"^(\d{4}-\d{2}-\d{2}|\d{8})([T ].*)?$")
+    midnight = text.str.contains(_MIDNIGHT)  # 24:00 of a day is 00:00 of the next
+    if midnight.any():
+        text = text.mask(midnight, text.str.replace(_MIDNIGHT, " 00:00:00", regex=True))
     times = pd.to_datetime(text.where(dated), format="ISO8601", errors="coerce")
     wrong = times.isna().to_numpy()
     if wrong.any():
@@ -139,7 +143,7 @@ def _iso(text: pd.Series, shown: pd.Series, rows: NDArray[np.int64], where: str)
         raise DataError(
             f"{where}, row {rows[i]}: time {shown.iloc[i]!r} cannot be read; write {ALLOWED}"
         )
-    return times
+    return times + pd.to_timedelta(midnight.astype(np.int64), unit="D") if midnight.any() else times
 
 
 def _in_order(parts: pd.DataFrame, text: pd.Series, layout: Layout, where: str) -> pd.Series:

@@ -198,7 +198,7 @@ def changed(row, old, new):
         (GOOD.splitlines()[0] + "\n", "no rows below the header"),
         ("", "no header and no rows"),
         (",,\n\n", "no header and no rows"),
-        (b"\xffbad", "cannot be read"),
+        (b"\xff\x00bad", "cannot be read"),
         (GOOD + "2020-01-07,1,2,1,2,3,4,5\n", "cannot be read"),
         (changed(1, "Open", "First"), "missing column open (found: 'Date', 'First', 'High'"),
         (changed(1, "Date", "Day"), "missing column a time (date, datetime, time, timestamp)"),

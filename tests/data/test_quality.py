@@ -280,3 +280,13 @@ def test_a_price_far_from_the_closes_around_it_is_told(bars, name, factor):
     found = [each for each in check({"A": spoilt}) if each.kind in ("bad_tick", "currency_unit")]
     assert found
     assert all(row in each.times for each in found)
+
+
+@pytest.mark.parametrize(("opened", "kind"), [(1.0, "large_move"), (9.0, "scale_break")])
+def test_a_change_of_unit_is_there_at_the_open(opened, kind):
+    bars = quiet_bars()
+    bars.iloc[60:, :4] *= 9.0
+    bars.iloc[60, 0] = bars["close"].iloc[59] * opened
+    bars.iloc[60, 2] = min(bars["open"].iloc[60], bars["low"].iloc[60])
+    found = [each.kind for each in check({"A": bars}) if each.times[0] == bars.index[60]]
+    assert kind in found

@@ -179,6 +179,76 @@ def test_a_dividend_recorded_twice(sound):
     assert repairs(small, "A", "split").empty
 
 
+QUARTERS = tuple((row, 0.2) for row in range(8, 112, 13))
+
+
+def weekly():
+    """Weeks of a share that pays the same each quarter."""
+    bars = quiet_bars()
+    return with_actions(
+        bars.set_axis(pd.date_range("2015-01-05", periods=len(bars), freq="7D")), QUARTERS
+    )
+
+
+@pytest.mark.parametrize("number", [0, 3, 7])
+def test_a_dividend_in_its_turn_is_a_hundredth_of_no_other(number):
+    good = weekly()
+    paid = [
+        (row, amount * (0.01 if i == number else 1)) for i, (row, amount) in enumerate(QUARTERS)
+    ]
+    bad = with_actions(good[[*PRICES, "volume"]], paid)
+    fixed = mended(bad, repairs(bad, "A", "split"), "x")
+    np.testing.assert_allclose(fixed["adjusted close"], good["adjusted close"], rtol=2e-5)
+    np.testing.assert_allclose(fixed["dividend"], good["dividend"])
+
+
+def test_an_adjusted_close_that_knows_of_no_dividend_of_many():
+    good = weekly()
+    bad = good.assign(**{"adjusted close": good["close"]})
+    check(bad, good)
+
+
+def test_a_dividend_out_of_turn_that_the_adjusted_close_does_not_know_of_is_a_copy():
+    good = weekly()
+    check(put(good, 50, dividend=0.2), good)
+
+
+def test_a_last_dividend_that_is_not_recorded():
+    good = weekly()
+    check(put(good, QUARTERS[-1][0], dividend=0.0), good)
+
+
+def test_dividends_too_small_to_be_seen_bear_nothing_out():
+    close = np.round(np.linspace(0.5, 0.6, 120), 2)
+    bars = quiet_bars().assign(open=close, high=close + 0.01, low=close - 0.01, close=close)
+    good = with_actions(bars, [(row, 0.00001) for row in range(10, 110, 12)])
+    assert repairs(good, "A", "split").empty
+
+
+def test_capital_gains_are_adjusted_for_as_dividends_are():
+    whole = with_actions(quiet_bars(), PAID)
+    gain = np.where(whole["dividend"] > 0, 0.3, 0.0)
+    good = whole.assign(**{"capital gain": gain, "dividend": whole["dividend"] - gain})
+    assert repairs(good, "A", "split").empty
+    row = PAID[1][0]
+    bad = put(good, row, dividend=100 * whole["dividend"].iloc[row] - 0.3)
+    check(bad, good)
+
+
+def test_a_run_that_may_begin_at_a_later_move_is_mended_from_there_alone():
+    bars = quiet_bars().iloc[:100]
+    good = with_actions(bars, splits=[(70, 2.0)])
+    check(
+        scaled(good, slice(40, 70), 2.0).assign(
+            **{
+                "adjusted close": good["adjusted close"]
+                * np.where((np.arange(100) >= 40) & (np.arange(100) < 70), 2.0, 1.0)
+            }
+        ),
+        good,
+    )
+
+
 def test_true_moves_stay():
     crash = scaled(quiet_bars(), slice(60, None), 0.42, 9.0)
     leap = scaled(quiet_bars(), slice(60, None), 2.16, 9.0)

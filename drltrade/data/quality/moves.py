@@ -60,6 +60,7 @@ def of_moves(symbol: str, frame: pd.DataFrame, adjustment: Adjustment | None) ->
     rest &= untold.shares == 1.0
     size = np.abs(np.log(ratio))
     jump = quiet & (size > np.log(SCALE_BREAK)) & (size > ORDINARY * np.median(size))
+    jump &= _at_the_open(frame, size)
     raw = adjustment == "raw"
     yield from _of_splits(symbol, frame, ratio, untold)
     kinds: list[tuple[Severity, str, Mask, str]] = [
@@ -83,6 +84,10 @@ def _of_spikes(symbol: str, frame: pd.DataFrame) -> Iterator[Finding]:
     before = np.concatenate((close[:1], close[:-1]))
     sound = np.minimum(opened, low) > 0.0
     top, bottom = np.maximum(close, before), np.minimum(close, before)
+    least = 1.0 + LARGE_MOVE
+    far_off = (np.maximum(opened, high) > least * top) | (np.minimum(opened, low) * least < bottom)
+    if not far_off.any():
+        return  # as in nearly every series
     with np.errstate(divide="ignore", invalid="ignore"):
         usual = float(np.nanmedian(np.log(high / low)))
         for name, beyond in (
@@ -95,6 +100,15 @@ def _of_spikes(symbol: str, frame: pd.DataFrame) -> Iterator[Finding]:
                 f"{name} {{{name}:g}} is far from the closes around it (close {{close:g}}): orders "
                 "and stops fill there",
             )  # fmt: skip
+
+
+def _at_the_open(frame: pd.DataFrame, size: Floats) -> Mask:
+    """[T] moves that are there at the open: what happens within a bar is no change of its unit."""
+    opened, close = (frame[name].to_numpy(np.float64) for name in ("open", "close"))
+    there = np.zeros(len(size), np.bool_)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        there[1:] = ~(np.abs(np.log(opened[1:] / close[:-1])) < size[1:] / 2.0)
+    return there
 
 
 def _untraded(volume: Floats, ratio: Floats) -> Mask:

@@ -1,0 +1,58 @@
+"""Dividends that are recorded a second time within a week."""
+
+import itertools
+from typing import NamedTuple
+
+import numpy as np
+
+from drltrade.data.events import EXPLAINED
+from drltrade.data.falls import Series
+from drltrade.data.readjust import Twice
+
+SECOND, COPIED = 1.2, 3.0
+"""Log odds that of the same dividend twice within a week the second one is the copy, and those from
+which that is decided."""
+TWICE = np.timedelta64(7, "D")
+"""How far apart one dividend is taken to have been recorded twice."""
+APART = np.timedelta64(20, "D")
+"""Who pays more often than this may pay the same twice in a week."""
+
+
+class Copies(NamedTuple):
+    """Dividends recorded again within a week."""
+
+    gone: set[int]
+    """Numbers of the events that are the copy."""
+    twice: list[Twice]
+    """Those that the adjusted close counts twice, and nothing says which is the copy."""
+
+
+def copies_of(series: Series) -> Copies:
+    """Events that are the dividend of another one within a week, recorded again.
+
+    Where the adjusted close knows of one of them, that is the true one; otherwise the one on which
+    the price fell, and nothing else tells.
+    """
+    paid = [i for i, event in enumerate(series.events) if event.paid > 0]
+    times = series.times[paid]
+    found = Copies(set(), [])
+    if len(paid) > 2 and np.median(np.diff(times)) < APART / np.timedelta64(1, "D"):
+        return found
+    for one, other in itertools.pairwise(paid):
+        first, second = series.events[one], series.events[other]
+        near = series.times[other] - series.times[one] <= TWICE / np.timedelta64(1, "D")
+        if not near or one in found.gone or not np.isclose(first.paid, second.paid, rtol=1e-3):
+            continue
+        known = [abs(event.step) > event.rounding for event in (first, second)]
+        if known[0] != known[1]:
+            found.gone.add(other if known[0] else one)
+            continue
+        fell = [series.fell(number, first.paid) for number in (one, other)]
+        if min(fell) > EXPLAINED:
+            continue  # it fell by it twice
+        odds = SECOND + fell[0] - fell[1]
+        if abs(odds) > COPIED:
+            found.gone.add(other if odds > 0 else one)
+        elif first.agrees(first.paid) and second.agrees(second.paid):
+            found.twice.append(Twice(first, second if odds > 0 else first))
+    return found
