@@ -1,5 +1,4 @@
-"""The command answers at once: CPU time of a process of its own, the best of many: a busy
-machine takes a third more at the median."""
+"""The command answers at once: CPU time of a process of its own, the best of several."""
 
 import os
 import subprocess
@@ -10,25 +9,25 @@ from pathlib import Path
 import pytest
 
 
-def cpu_seconds(code: str, *arguments: str, tries: int = 15) -> float:
-    best = float("inf")
-    for _ in range(tries):
-        process = subprocess.Popen(
-            [sys.executable, "-c", code, *arguments], stdout=subprocess.DEVNULL
-        )
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-        assert process.returncode == 0
-        best = min(best, usage.ru_utime + usage.ru_stime)
-    return best
+def cpu_seconds(code: str, *arguments: str) -> float:
+    process = subprocess.Popen([sys.executable, "-c", code, *arguments], stdout=subprocess.DEVNULL)
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    assert process.returncode == 0
+    return usage.ru_utime + usage.ru_stime
 
 
-def test_help_takes_less_than_300_milliseconds():
-    assert cpu_seconds("from drltrade.cli import main; main()", "--help") < 0.3
+def test_help_takes_little_longer_than_the_library_that_prints_it():
+    """In turns, so that a slow or busy machine is one for both; `bench_startup.py` has seconds."""
+    ours, library = [], []
+    for _ in range(8):
+        ours.append(cpu_seconds("from drltrade.cli import main; main()", "--help"))
+        library.append(cpu_seconds("import typer.rich_utils"))
+    assert min(ours) < 1.6 * min(library)
 
 
 def test_importing_takes_less_than_200_milliseconds():
-    assert cpu_seconds("import drltrade") < 0.2
+    assert min(cpu_seconds("import drltrade") for _ in range(5)) < 0.2
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["train", "--help"], ["data", "list"]])
