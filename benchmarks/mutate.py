@@ -40,7 +40,7 @@ TESTED = {
     "tests/market/test_portfolio_rule.py",
     "drltrade/market/holding.py": "tests/market/test_account.py tests/market/test_costs.py",
     "drltrade/market/intrabar.py": "tests/market/test_account.py tests/envs/test_bounds.py "
-    "tests/market/test_portfolio_rule.py",
+    "tests/market/test_unit_of_shares.py tests/market/test_portfolio_rule.py",
     "drltrade/market/orders.py": "tests/market/test_account.py tests/market/test_costs.py",
     "drltrade/market/rewards.py": "tests/market/test_rewards.py",
     "drltrade/market/reward_spec.py": "tests/market/test_reward_spec.py",

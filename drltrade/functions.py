@@ -4,6 +4,8 @@ import importlib
 import importlib.util
 import re
 import sys
+import sysconfig
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -86,3 +88,19 @@ def _load_file(path: Path) -> ModuleType:
     sys.modules[spec.name] = module  # as `import` does: dataclasses look their module up there
     spec.loader.exec_module(module)
     return module
+
+
+def place_of(error: BaseException) -> str:
+    """Where in the user's own code an error arose: " (file, line 3, in function)", or nothing.
+
+    The last line that it came by which is not of an installed package.
+    """
+    kinds = ("stdlib", "platstdlib", "purelib", "platlib")
+    installed = [Path(sysconfig.get_paths()[kind]) for kind in kinds]
+    installed.append(Path(__file__).parent)
+    own = [
+        frame
+        for frame in traceback.extract_tb(error.__traceback__)
+        if not any(Path(frame.filename).is_relative_to(folder) for folder in installed)
+    ]
+    return f" ({own[-1].filename}, line {own[-1].lineno}, in {own[-1].name})" if own else ""

@@ -1,9 +1,6 @@
 """Strategies as functions: called bar by bar with the bars up to now, they return weights."""
 
-import sysconfig
-import traceback
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,6 +9,7 @@ import pandas as pd
 from drltrade.backtest.ledger import Floats
 from drltrade.data.bars import COLUMNS
 from drltrade.errors import DataError, StrategyError, suggestion
+from drltrade.functions import place_of
 from drltrade.market.tensors import Market
 
 Strategy = Callable[[Any], Any]
@@ -46,7 +44,7 @@ def strategy_targets(strategy: Strategy, market: Market, rows: range) -> Floats:
         except Exception as error:
             raise StrategyError(
                 f"strategy {_name(strategy)} fails at {market.times[row]}, decision {step + 1} of "
-                f"{len(targets)}: {type(error).__name__}: {error}{_place(error)}"
+                f"{len(targets)}: {type(error).__name__}: {error}{place_of(error)}"
             ) from error
         where = f"strategy {_name(strategy)} at {market.times[row]}"
         targets[step] = _weights(answer, market.symbols, where)
@@ -94,19 +92,6 @@ def _number(value: Any, where: str) -> float:
         return np.nan if value is None else float(value)
     except (TypeError, ValueError):
         raise DataError(f"{where}: returned {value!r}, which is no weight") from None
-
-
-def _place(error: BaseException) -> str:
-    """The last line of the user's own that an error came by: not of an installed package."""
-    kinds = ("stdlib", "platstdlib", "purelib", "platlib")
-    installed = [Path(sysconfig.get_paths()[kind]) for kind in kinds]
-    installed.append(Path(__file__).parents[1])
-    own = [
-        frame
-        for frame in traceback.extract_tb(error.__traceback__)
-        if not any(Path(frame.filename).is_relative_to(folder) for folder in installed)
-    ]
-    return f" ({own[-1].filename}, line {own[-1].lineno}, in {own[-1].name})" if own else ""
 
 
 def _name(strategy: Strategy) -> str:

@@ -30,7 +30,7 @@ from drltrade.experiment.benchmark import benchmark_entry
 from drltrade.experiment.env_presets import resolve_env
 from drltrade.experiment.plan import found_features
 from drltrade.experiment.preset_files import merge
-from drltrade.experiment.run import Run, unrewarded
+from drltrade.experiment.run import Run, load_run, unrewarded
 from drltrade.functions import load_function
 from drltrade.market.synthetic import Process
 from drltrade.report.summary import Entry
@@ -99,7 +99,7 @@ class Backtest(Ledger):
 
 
 def backtest(
-    subject: Run | Policy | pd.DataFrame | Strategy | str,
+    subject: Run | Policy | pd.DataFrame | Strategy | str | Path,
     *,
     env: str | Task | gymnasium.Env[Any, Any] | None = None,
     period: PeriodName = "test",
@@ -110,12 +110,13 @@ def backtest(
     """Run something over a period of a market.
 
     Args:
-        subject: a `Run`; a policy, or a model of stable-baselines3; a frame of target weights
-            (index: decision times, those outside the period play no part; columns: the symbols; a
-            bar that it lacks, or NaN, holds); a function of the bars up to now that returns the
-            weights to hold next, or "file.py:function" (see `backtest.strategies`); or the name of
-            a baseline (buy-and-hold, flat, ma-cross, mean-reversion; of a portfolio also
-            equal-weight). Brackets close neither what buy-and-hold nor what equal-weight holds.
+        subject: a `Run`, or its folder; a policy, or a model of stable-baselines3; a frame of
+            target weights (index: decision times, those outside the period play no part; columns:
+            the symbols; a bar that it lacks, or NaN, holds); a function of the bars up to now that
+            returns the weights to hold next, or "file.py:function" (see `backtest.strategies`); or
+            the name of a baseline (buy-and-hold, flat, ma-cross, mean-reversion; of a portfolio
+            also equal-weight). Brackets close neither what buy-and-hold nor what equal-weight
+            holds.
         env: name or file of an env preset, an environment of drltrade or a prepared task; a run has
             its own, and so does a model of stable-baselines3 that knows its environment.
         period: train, validation, test or all.
@@ -129,6 +130,8 @@ def backtest(
         ConfigError: unknown names, keys or periods. DataError: targets at times that are no bars,
             or beyond what the environment's actions can ask for; names symbol and time.
     """
+    if isinstance(subject, Path) or (isinstance(subject, str) and Path(subject).is_dir()):
+        subject = load_run(subject)
     if isinstance(subject, str) and ":" in subject:
         subject = cast(Strategy, load_function(subject, "strategy"))
     task = _task(subject, env, overrides)

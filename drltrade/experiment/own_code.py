@@ -9,6 +9,7 @@ Which files a user has trained with is kept by their sha256, in the user's folde
 
 import contextlib
 import hashlib
+import logging
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ from typing import Any
 from drltrade.atomic import write_atomic
 from drltrade.errors import ConfigError
 from drltrade.functions import in_file, load_function
+
+_log = logging.getLogger(__name__)
 
 FOLDER = "code"
 """Of a run, where it keeps the copies."""
@@ -80,7 +83,8 @@ class OwnCode:
         if found is None or entry is None:
             raise ConfigError(f"{self.folder}: the run names {what} {source!r} and keeps no copy")
         copy = self.folder / FOLDER / Path(entry["copy"]).name
-        code = found.file if _digest(found.file) == entry["sha256"] else copy
+        now = _digest(found.file)
+        code = found.file if now == entry["sha256"] else copy
         digest = _digest(code)
         if digest != entry["sha256"]:
             raise ConfigError(
@@ -92,6 +96,12 @@ class OwnCode:
                 f"{self.folder}: this run executes code, {what} {found.name!r} of {copy}, that "
                 "you have not trained with here; read it, and if you trust it add --trust-code "
                 "(in Python load_run(path, trust_code=True))"
+            )
+        if code == copy and now is not None:
+            _log.warning(
+                "%s has changed since %s was trained: the copy that the run keeps is used",
+                found.file,
+                self.folder,
             )
         return load_function(source, what, code)
 

@@ -26,6 +26,7 @@ from drltrade.features.declarations import parse_feature
 from drltrade.features.declarations import with_full_path as feature_with_full_path
 from drltrade.functions import in_file, with_full_path
 from drltrade.market.reward_spec import parse_reward
+from drltrade.market.rewards import REWARDS
 from drltrade.market.synthetic.generator import lasting_generator
 from drltrade.training import loop
 
@@ -124,7 +125,20 @@ def plan_runs(env: str, agent: str, device: str, overrides: Mapping[str, Any]) -
     task = Task.build(config)
     for period in ("train", "validation", "test"):
         task.rows(period)
+    _try_reward(task)
     return Plan(env_name, preset_name(agent), task, preset, where)
+
+
+def _try_reward(task: Task) -> None:
+    """Take a step with a reward of the user's own, so that what fails in it fails before a run.
+
+    Raises:
+        ConfigError: it raised something, or what it returned is no reward.
+    """
+    if all(term.source in REWARDS for term in parse_reward(task.config.reward)):
+        return
+    simulator = task.simulator(2, torch.Generator().manual_seed(0), detailed=False)
+    simulator.step(torch.zeros(2, task.market.assets, dtype=torch.float64))
 
 
 def _found_again(reward: Any) -> Any:

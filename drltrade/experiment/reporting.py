@@ -170,9 +170,11 @@ def report_runs(
     first = runs[0]
     for run in runs:
         if run.env != first.env:
+            ours, others = (_flat(each.env.model_dump(mode="json")) for each in (run, first))
+            keys = sorted(key for key in {*ours, *others} if ours.get(key) != others.get(key))
             raise ConfigError(
-                f"{run.path} and {first.path} were made on different markets or costs: one report "
-                "compares agents on the same one"
+                f"{run.path} and {first.path} were made on different markets: one report compares "
+                f"agents on the same one, and these differ in {', '.join(keys)}"
             )
     agents = agent_entries(runs, period)
     task = first.task

@@ -98,7 +98,8 @@ class Run:
         if task.sha256 != trained_on:
             raise DataError(
                 f"{task.source} has changed since {self.path} was trained on it: its sha256 is "
-                f"{task.sha256}, it was {trained_on}"
+                f"{task.sha256}, it was {trained_on}; to try its policy on these bars, or on "
+                "others, name them (--set data=FILE, in Python backtest(run, data=FILE))"
             )
         return task
 

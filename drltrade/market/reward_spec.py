@@ -17,7 +17,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from drltrade.errors import ConfigError, listed, suggestion
-from drltrade.functions import load_function
+from drltrade.functions import load_function, place_of
 from drltrade.market.rewards import REWARDS, Argument, Outcome, RewardFunction, State
 
 UserFunction: TypeAlias = Callable[[Outcome], Any]
@@ -173,7 +173,7 @@ def _make_term(xp: Any, term: Term) -> RewardFunction:
     def own(state: State, outcome: Outcome) -> tuple[State, Any]:
         try:
             reward = function(outcome)
-        except (TypeError, ValueError, RuntimeError) as error:
+        except Exception as error:
             given = (
                 "plain numbers"
                 if isinstance(outcome.equity, float)
@@ -181,7 +181,8 @@ def _make_term(xp: Any, term: Term) -> RewardFunction:
             )
             raise ConfigError(
                 f"reward {str(term)!r} fails, given an Outcome of {given}: "
-                f"{type(error).__name__}: {error}"
+                f"{type(error).__name__}: {error}{place_of(error)}; an Outcome has "
+                f"{', '.join(Outcome._fields)}"
             ) from error
         return state, check(reward, outcome.next_equity)
 

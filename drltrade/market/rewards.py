@@ -38,24 +38,27 @@ MAXIMUM_RATIO = 1000.0
 
 
 class Outcome(NamedTuple):
-    """One step of an account. Every field is a float, or an array or tensor [n] of n accounts."""
+    """One step of an account. Every field is a float, or an array or tensor [n] of n accounts.
+
+    Attributes:
+        initial_equity: at the start of the episode, money.
+        equity: at the close of t, money.
+        next_equity: at the close of t + 1, money.
+        peak: highest equity up to the close of t, money.
+        next_peak: highest equity up to the close of t + 1, money.
+        turnover: absolute value traded in the step as a fraction of `equity`.
+        cost: money paid in the step: commissions, fees, slippage, interest.
+        exposure: gross value held at the close of t + 1 as a fraction of `next_equity`.
+    """
 
     initial_equity: Any
-    """At the start of the episode, money."""
     equity: Any
-    """At the close of t, money."""
     next_equity: Any
-    """At the close of t + 1, money."""
     peak: Any
-    """Highest equity up to the close of t, money."""
     next_peak: Any
-    """Highest equity up to the close of t + 1, money."""
     turnover: Any
-    """Absolute value traded in the step as a fraction of `equity`."""
     cost: Any
-    """Money paid in the step: commissions, fees, slippage, interest."""
     exposure: Any
-    """Gross value held at the close of t + 1 as a fraction of `next_equity`."""
 
 
 class RewardFunction(NamedTuple):

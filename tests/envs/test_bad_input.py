@@ -49,9 +49,15 @@ def order(*rows):
     return lambda frame: frame.iloc[list(rows)]
 
 
+def twice(frame):
+    """Row 2 again, at another volume: equal rows would be one bar."""
+    again = frame.iloc[[2]].assign(volume=frame["volume"].iloc[2] + 1.0)
+    return pd.concat([frame.iloc[:3], again, frame.iloc[3:]])
+
+
 FAULTS = {
     "not sorted": (order(0, 1, 3, 2, *range(4, 20)), 2, "time is not after 2020-01-06"),
-    "twice": (order(0, 1, 2, 2, *range(3, 20)), 2, "time is a duplicate of row"),
+    "twice": (twice, 2, "time is a duplicate of row"),
     "no price": (set_bar(9, 0.0), 9, "open = 0 is not positive"),
     "a price below zero": (set_bar(9, -37.63), 9, "open = -37.63 is not positive"),
     "a negative low": (set_price("low", 5, -1.0), 5, "low = -1 is not positive"),

@@ -75,7 +75,7 @@ def test_every_registered_feature_is_audited():
     assert {parse_feature(text).name for text in COMPARING} == set(CROSS_SECTIONAL)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(st.integers(0, 2**32 - 1), st.integers(300, 500))
 def test_features_are_causal_on_random_walks(seed, length):
     rng = np.random.default_rng(seed)
