@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from drltrade.data.copies import copies_of
+from drltrade.data.copies import ORIGINAL, copies_of, is_copied, originality
 from drltrade.data.events import EXPLAINED, Event, deviation_of, events_of
 from drltrade.data.falls import Falls, Series
 from drltrade.data.faults import Floats
@@ -51,10 +51,6 @@ LATEST = 3.0
 BOTH_MISSING = 4.6
 """Log odds that each dividend which the adjusted close does not know of, while it knows of none,
 gives to its knowing of none."""
-ORIGINAL = 4.0
-"""Log odds that a dividend which is no copy of another was paid."""
-COPY = 1e-6
-"""Relative difference of a dividend from the one that it is a copy of."""
 NEVER = 3.0
 """Log odds from which a dividend was never paid."""
 RHYTHMIC = 4.0
@@ -339,9 +335,12 @@ def _none_adjusted(series: Series) -> bool:
     ]  # fmt: skip
     if not paid:
         return False
+    beside = [_beside_hundredth(series, number) for number in paid]
+    if sum(each for each in beside if np.isfinite(each)) < DECIDED and np.isfinite(beside).any():
+        return False  # each a hundred times too large, rather
     odds = sum(series.fell(number, series.events[number].paid) for number in paid)
     odds += BOTH_MISSING * (len(paid) - 1)
-    odds += ORIGINAL * (not any(_is_copied(series, number) for number in paid))
+    odds += ORIGINAL * (not any(is_copied(series, number) for number in paid))
     odds += RHYTHMIC * is_regular(series.times[paid])
     return odds > _needed(max(series.events[number].row for number in paid))
 
@@ -360,36 +359,23 @@ def _unadjusted(series: Series, number: int) -> float | None:
     for other in (event.paid / 100.0, event.paid * 100.0):
         if _score(series, number, other) - _score(series, number, event.paid) > DOUBT:
             best = other
-    (least, most), amount = _turn(series, number), _originality(series, number)
+    (least, most), amount = _turn(series, number), originality(series, number)
     odds = series.fell(number, best) + amount
     if _moved(event, best) or best > MOST_PAID * event.before:
         return None
     if least > 0 and number == len(series.events) - 1:
         odds += LATEST
     if odds + least > _needed(event.row):
-        return best
+        in_doubt = best == event.paid and _beside_hundredth(series, number) < DECIDED
+        return None if in_doubt else best
     # What was never paid is a copy; a special dividend is out of turn as well.
     return 0.0 if amount < 0.0 and odds + most < -NEVER else None
 
 
-def _originality(series: Series, number: int) -> float:
-    """Log odds of its amount that a dividend was paid: below 0 if it is exactly another one's, the
-    more the rarer the others are each other's; a mistake copies all digits."""
-    if not _is_copied(series, number):
-        return ORIGINAL
-    paid = np.array([event.paid for event in series.events])
-    others = np.delete(paid, number)
-    others = others[others > 0.0]
-    if not np.isclose(others, paid[number], rtol=COPY).any():
-        return 0.0
-    repeated = sum(int(np.isclose(others, each, rtol=COPY).sum() > 1) for each in others)
-    return float(np.log((repeated + 1) / (len(others) + 2)))
-
-
-def _is_copied(series: Series, number: int) -> bool:
-    """Whether another dividend is of nearly the same amount."""
-    paid = series.events[number].paid
-    return any(
-        np.isclose(paid, other.paid, rtol=1e-3)
-        for i, other in enumerate(series.events) if i != number
-    )  # fmt: skip
+def _beside_hundredth(series: Series, number: int) -> float:
+    """Log odds that a dividend without a step is not a hundred times one too small for a step to be
+    seen; infinite where one of a hundredth would be seen as well."""
+    event = series.events[number]
+    if not event.agrees(event.paid / 100.0):
+        return np.inf
+    return _score(series, number, event.paid) - _score(series, number, event.paid / 100.0)

@@ -79,3 +79,12 @@ def test_an_adjusted_close_without_any_dividend_lacks_those_too_small_to_be_seen
     found = corrected(bad, raw=False)
     np.testing.assert_allclose(found.adjusted, good["adjusted close"], rtol=1e-9)
     np.testing.assert_array_equal(found.paid, good["dividend"])
+
+
+@pytest.mark.parametrize("row", [238, 329])
+@pytest.mark.parametrize("seed", range(3))
+def test_a_dividend_on_which_nothing_fell_is_no_hundred_times_one_too_small_to_be_seen(seed, row):
+    good = cheap_bars(dict.fromkeys(range(69, COUNT, 26), 0.03) | {row: 0.0045}, seed)
+    good.loc[good.index[row], ["open", "close"]] = good["close"].iloc[row - 1]  # it did not trade
+    bad = recorded(good, row, 100 * good["dividend"].iloc[row])
+    assert "adjusted close" not in set(repairs(bad, "A", "split")["column"])
