@@ -1,4 +1,4 @@
-"""Dividends that are recorded a second time within a week."""
+"""Dividends that are copies of others: a second time within a week, or anywhere."""
 
 import itertools
 from typing import NamedTuple
@@ -16,6 +16,11 @@ TWICE = np.timedelta64(7, "D")
 """How far apart one dividend is taken to have been recorded twice."""
 APART = np.timedelta64(20, "D")
 """Who pays more often than this may pay the same twice in a week."""
+
+ORIGINAL = 4.0
+"""Log odds that a dividend which is no copy of another was paid."""
+COPY = 1e-6
+"""Relative difference of a dividend from the one that it is a copy of."""
 
 
 class Copies(NamedTuple):
@@ -56,3 +61,26 @@ def copies_of(series: Series) -> Copies:
         elif first.agrees(first.paid) and second.agrees(second.paid):
             found.twice.append(Twice(first, second if odds > 0 else first))
     return found
+
+
+def originality(series: Series, number: int) -> float:
+    """Log odds of its amount that a dividend was paid: below 0 if it is exactly another one's, by
+    how rarely the others are; a mistake copies all digits."""
+    if not is_copied(series, number):
+        return ORIGINAL
+    paid = np.array([event.paid for event in series.events])
+    others = np.delete(paid, number)
+    others = others[others > 0.0]
+    if not np.isclose(others, paid[number], rtol=COPY).any():
+        return 0.0
+    repeated = sum(int(np.isclose(others, each, rtol=COPY).sum() > 1) for each in others)
+    return float(np.log((repeated + 1) / (len(others) + 2)))
+
+
+def is_copied(series: Series, number: int) -> bool:
+    """Whether another dividend is of nearly the same amount."""
+    paid = series.events[number].paid
+    return any(
+        np.isclose(paid, other.paid, rtol=1e-3)
+        for i, other in enumerate(series.events) if i != number
+    )  # fmt: skip

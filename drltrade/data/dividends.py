@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from drltrade.data.copies import copies_of
+from drltrade.data.copies import ORIGINAL, copies_of, is_copied, originality
 from drltrade.data.events import EXPLAINED, Event, deviation_of, events_of
 from drltrade.data.falls import Falls, Series
 from drltrade.data.faults import Floats
@@ -51,8 +51,8 @@ LATEST = 3.0
 BOTH_MISSING = 4.6
 """Log odds that each dividend which the adjusted close does not know of, while it knows of none,
 gives to its knowing of none."""
-ORIGINAL = 4.0
-"""Log odds that a dividend which is no copy of another was paid."""
+NEVER = 3.0
+"""Log odds from which a dividend was never paid."""
 RHYTHMIC = 4.0
 """Log odds that dividends at regular times were."""
 IN_TURN = 1.4
@@ -112,6 +112,7 @@ def _corrected(frame: pd.DataFrame, raw: bool) -> Corrected | None:
     times = days[[event.row for event in events]]
     agreed = [event.bears_out(event.paid) for event in events]
     series = Series(events, times, agreed, deviation_of(frame), _falls(frame, events))
+    none_adjusted = _none_adjusted(series)
     amounts = _amounts(series)
     # Again, by those that are known now.
     series = Series(*_known(series, amounts))
@@ -123,7 +124,8 @@ def _corrected(frame: pd.DataFrame, raw: bool) -> Corrected | None:
             continue
         if not np.isclose(amount, event.paid, rtol=1e-6):
             paid[event.row] = amount
-        if not event.agrees(amount) and not np.isnan(event.step):
+        unseen = none_adjusted and amount > 0.0
+        if (unseen or not event.agrees(amount)) and not np.isnan(event.step):
             wrong.append((event, amount))
     twice = copies_of(series).twice
     doubtful += [event.row for pair in twice for event in pair if event.row not in doubtful]
@@ -285,10 +287,16 @@ def _regular(others: Floats, paid: float, between: bool) -> bool:
     return bool(abs(np.log(paid) - np.median(nearest)) < (REGULAR if between else EXACT))
 
 
-def _turn(series: Series, number: int) -> float:
-    """Log odds of its time, by those of dividends on which yield and step agree."""
-    known = [i for i in range(len(series.times)) if i != number and series.agreed[i]]
-    return odds_of(series.times[known], float(series.times[number]))
+def _turn(series: Series, number: int) -> tuple[float, float]:
+    """Least and most log odds of its time: by the dividends on which yield and step agree, and by
+    all that are recorded. One that nothing bears out may be that which was due as well."""
+    at = float(series.times[number])
+    odds = []
+    for known in (series.agreed, [event.paid > 0.0 for event in series.events]):
+        others = np.array(known, np.bool_)
+        others[number] = False
+        odds.append(odds_of(series.times[others], at))
+    return min(odds), max(odds)
 
 
 def _missing(series: Series, number: int) -> float | None:
@@ -296,7 +304,7 @@ def _missing(series: Series, number: int) -> float | None:
     and its turn; a spin-off is neither."""
     event = series.events[number]
     others = _others(series, number)
-    if not (event.step > 0 and len(others) > 1 and _turn(series, number) > IN_TURN):
+    if not (event.step > 0 and len(others) > 1 and _turn(series, number)[0] > IN_TURN):
         return None
     like = np.min(np.abs(np.log(event.told) - others)) < LIKE
     explained = event.missed_by(event.told, series.deviation) < EXPLAINED
@@ -311,21 +319,30 @@ def _moved(event: Event, told: float) -> bool:
 
 def _none_adjusted(series: Series) -> bool:
     """Whether the adjusted close is adjusted for no dividend at all."""
-    paid = [
+    recorded = [
         number for number, event in enumerate(series.events)
         if event.paid > 0 and not np.isnan(event.step)
     ]  # fmt: skip
-    events = [series.events[number] for number in paid]
-    if not paid or any(abs(event.step) > event.rounding for event in events):
+    events = [series.events[number] for number in recorded]
+    if any(abs(event.step) > event.rounding for event in events):
         return False
-    # Each is large enough for a step to be seen, and none so large that it is in another unit.
-    if any(not e.rounding < e.paid / e.before < MOST_PAID for e in events):
+    if any(event.paid / event.before >= MOST_PAID for event in events):
+        return False  # in another unit
+    # Of one so small that its step is within rounding, nothing tells that it lacks.
+    paid = [
+        number for number, event in zip(recorded, events, strict=True)
+        if event.paid / event.before > event.rounding
+    ]  # fmt: skip
+    if not paid:
         return False
+    beside = [_beside_hundredth(series, number) for number in paid]
+    if sum(each for each in beside if np.isfinite(each)) < DECIDED and np.isfinite(beside).any():
+        return False  # each a hundred times too large, rather
     odds = sum(series.fell(number, series.events[number].paid) for number in paid)
     odds += BOTH_MISSING * (len(paid) - 1)
-    odds += ORIGINAL * (not any(_is_copied(series, number) for number in paid))
+    odds += ORIGINAL * (not any(is_copied(series, number) for number in paid))
     odds += RHYTHMIC * is_regular(series.times[paid])
-    return odds > _needed(max(event.row for event in events))
+    return odds > _needed(max(series.events[number].row for number in paid))
 
 
 def _needed(bars: int) -> float:
@@ -342,22 +359,23 @@ def _unadjusted(series: Series, number: int) -> float | None:
     for other in (event.paid / 100.0, event.paid * 100.0):
         if _score(series, number, other) - _score(series, number, event.paid) > DOUBT:
             best = other
-    turn, copied = _turn(series, number), _is_copied(series, number)
-    odds = turn + series.fell(number, best) + ORIGINAL * (not copied)
+    (least, most), amount = _turn(series, number), originality(series, number)
+    odds = series.fell(number, best) + amount
     if _moved(event, best) or best > MOST_PAID * event.before:
         return None
-    if turn > 0 and number == len(series.events) - 1:
+    if least > 0 and number == len(series.events) - 1:
         odds += LATEST
-    if odds > _needed(event.row):
-        return best
+    if odds + least > _needed(event.row):
+        in_doubt = best == event.paid and _beside_hundredth(series, number) < DECIDED
+        return None if in_doubt else best
     # What was never paid is a copy; a special dividend is out of turn as well.
-    return 0.0 if copied and odds < -DECIDED else None
+    return 0.0 if amount < 0.0 and odds + most < -NEVER else None
 
 
-def _is_copied(series: Series, number: int) -> bool:
-    """Whether another dividend is of the same amount."""
-    paid = series.events[number].paid
-    return any(
-        np.isclose(paid, other.paid, rtol=1e-3)
-        for i, other in enumerate(series.events) if i != number
-    )  # fmt: skip
+def _beside_hundredth(series: Series, number: int) -> float:
+    """Log odds that a dividend without a step is not a hundred times one too small for a step to be
+    seen; infinite where one of a hundredth would be seen as well."""
+    event = series.events[number]
+    if not event.agrees(event.paid / 100.0):
+        return np.inf
+    return _score(series, number, event.paid) - _score(series, number, event.paid / 100.0)

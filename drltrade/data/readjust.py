@@ -139,7 +139,7 @@ def _spread(frame: pd.DataFrame, events: list[Event], at_close: bool) -> float:
     off = [
         abs(event.paid / event.step / (event.close + event.paid if at_close else event.before) - 1)
         for event in events
-        if event.paid > 0 and event.agrees(event.paid) and event.step > 0
+        if event.bears_out(event.paid) and event.step > 0
     ]
     if len(off) > 2:
         return float(np.median(off))
@@ -155,6 +155,6 @@ def _reinvests_at_close(events: list[Event]) -> bool:
         abs(each.paid / (each.close + each.paid) - each.step)
         < abs(each.paid / each.before - each.step)
         for each in events
-        if each.paid > 0 and each.agrees(each.paid)
+        if each.bears_out(each.paid)
     ]
     return sum(nearer) > len(nearer) / 2

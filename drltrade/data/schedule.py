@@ -11,7 +11,8 @@ FEW = 3
 EARLY = 0.6
 """Part of the least time between dividends before which one is out of turn."""
 HOLE = 1.4
-"""Times the most time between dividends from which one is missing in between."""
+"""Times the most time between dividends, of a regular schedule the usual one, from which one is
+missing in between."""
 FITS = 0.2
 """Relative difference from the times between others of what lies on either side of one that is due.
 """
@@ -50,10 +51,10 @@ def turn_of(others: Floats, at: float) -> Turn:
     regular = len(rest) >= FEW and float(np.mean(np.abs(rest / usual - 1.0) < REGULAR)) >= MOST
     if regular and float(np.min(np.abs(others - at))) < EARLY * rest.min():
         return Turn.EARLY
-    if not inside or gaps[place - 1] < HOLE * rest.max():
+    least, most = (usual, usual) if regular else (float(rest.min()), float(rest.max()))
+    if not inside or gaps[place - 1] < HOLE * most:
         return Turn.UNKNOWN
     sides = np.array([at - others[place - 1], others[place] - at])
-    least, most = (usual, usual) if regular else (float(rest.min()), float(rest.max()))
     fits = (sides > (1.0 - FITS) * least).all() and (sides < (1.0 + FITS) * most).all()
     if not fits:
         return Turn.UNKNOWN
@@ -93,11 +94,18 @@ def next_turn(others: Floats, at: float) -> float:
     odds = [0.0]
     years = np.round((at - others) / YEAR)
     if ((years > 0) & (np.abs(at - others - years * YEAR) < SAME_DAYS)).any():
-        a_year = max(int(np.sum(others > at - YEAR - SAME_DAYS)), 1)
-        odds.append(float(np.log(YEAR / (2.0 * SAME_DAYS) / a_year)))
+        odds.append(-float(np.log(_taken(others))))
     gaps = np.diff(others)
     if len(gaps) > 1:
         usual = float(np.median(gaps))
         alike = (np.abs(np.append(gaps, at - others[-1]) / usual - 1.0) < RHYTHM).all()
         odds.append(-float(np.log(2.0 * RHYTHM)) if alike else 0.0)
     return max(odds)
+
+
+def _taken(times: Floats) -> float:
+    """Part of the year that is within `SAME_DAYS` of the day of any of the times: so often does a
+    date of no meaning fall there."""
+    days = np.sort(times % YEAR)
+    until_next = np.diff(np.append(days, days[0] + YEAR))
+    return min(float(np.minimum(until_next, 2.0 * SAME_DAYS).sum()) / YEAR, 1.0)
