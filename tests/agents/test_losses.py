@@ -12,6 +12,7 @@ from drltrade.agents.losses import (
     critic_loss,
     double_q_target,
     dueling_values,
+    quantile_loss,
     quantile_q_target,
     smoothed_action,
     soft_state_value,
@@ -127,6 +128,18 @@ def test_targets_of_quantiles_by_hand():
     assert quantiles(True, 1.0) == [[1 + 3.5, 1 + 2.5]]
     assert quantiles(True, 0.5) == [[1 + 4.5, 1 + 4.0]]
     assert quantiles(False, 1.0) == [[1 + 4.5, 1 + 4.0]]
+
+
+def test_quantile_loss_by_hand():
+    quantiles, atoms, kappa = torch.tensor([[-1.0, 0.5, 3.0]]), [-2.5, 0.25], 0.7
+    right = 0.0
+    for i, quantile in enumerate(quantiles[0].tolist()):
+        for atom in atoms:
+            u = atom - quantile
+            huber = 0.5 * u * u if abs(u) <= kappa else kappa * (abs(u) - 0.5 * kappa)
+            right += abs((i + 0.5) / 3 - (u < 0)) * huber / kappa / len(atoms)
+    found = quantile_loss(quantiles, torch.tensor([atoms]), kappa)
+    assert found.tolist() == pytest.approx([right], rel=1e-6)
 
 
 def test_dueling_quantiles_are_duels_of_each():
