@@ -71,3 +71,13 @@ def test_an_exit_within_the_bar_presses_on_the_price_too():
     # 10 of the 1,000 units of the bar are sold, at a price that the pressure of 0.4 has raised.
     assert closed.account.pressure == pytest.approx((0.4 - 0.01) * 0.5, rel=1e-12)
     assert closed.impact != 0.0
+
+
+def test_a_position_closed_within_the_bar_takes_its_pending_order_with_it():
+    plan, terms = Plan(volume_limit="carry", brackets=True), Terms(volume_limit=0.1, stop_loss=0.05)
+    account = Account(5000.0, 10.0, 100.0, 0.0, 40.0)
+    halted = {"fill": HOLD}  # NaN: nothing fills
+    closed = step(plan, terms, account, HOLD, bar(low=90.0)._replace(**halted))
+    assert (closed.account.units, closed.account.pending) == (0.0, 0.0)
+    kept = step(plan, terms, account, HOLD, bar(low=96.0)._replace(**halted))
+    assert (kept.account.units, kept.account.pending) == (10.0, 40.0)
