@@ -95,8 +95,8 @@ def find_columns(names: Sequence[object], layout: Layout, where: str) -> dict[st
         there = ", ".join(repr(str(name)) for name in names)
         comma = "; is a comma the separator?" if len(names) == 1 else ""
         raise DataError(
-            f"{where}: missing column {', '.join(missing)} (found: {there}{comma}); needed "
-            f"are a time, {', '.join(COLUMNS)}"
+            f"{where}: missing column {', '.join(missing)} (found: {there}{comma}); say which it "
+            f"is: --column '{missing[0].split()[0]}=NAME', in a preset layout.columns"
         )
     _check_understood(free, found, where)
     return found
@@ -148,7 +148,7 @@ def _find_time(
     if times:
         found["time"] = places[times[0]]
     else:
-        missing.insert(0, "a time (" + ", ".join(TIME_COLUMNS) + ")")
+        missing.insert(0, f"time ({', '.join(TIME_COLUMNS)})")
 
 
 def _ignored(layout: Layout, places: Mapping[str, int], where: str) -> set[str]:

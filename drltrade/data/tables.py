@@ -181,7 +181,7 @@ def read_rows(text: bytes, shape: Shape, where: str, as_text: Sequence[int] = ()
                 number = _number_of(text, row)
                 raise DataError(
                     f"{where}, row {number}: cannot be read: {count} values, and the header has "
-                    f"{width}: {row[:80]!r}"
+                    f"{width}: {row[:80]!r}{_unknown_names(width)}"
                 ) from None
             if "Empty CSV" in str(error):
                 raise DataError(f"{where}: no rows below the header") from None
@@ -233,6 +233,17 @@ def _number_of(text: bytes, row: str) -> int:
     """The number of the line that a row begins on."""
     match = re.search(rb"\n" + re.escape(row.encode()) + rb"\r?(\n|$)", text)
     return text.count(b"\n", 0, match.start() + 1 if match else 0) + 1
+
+
+def _unknown_names(width: int) -> str:
+    """What helps where a whole header was taken for one name."""
+    if width > 1:
+        return ""
+    return (
+        "; no name in the header is known, so that its separator is not either: map the names "
+        "(--column open=..., in a preset layout.columns) and state it (--separator, "
+        "layout.separator)"
+    )
 
 
 def _row_numbers(body: memoryview, count: int) -> NDArray[np.int64]:

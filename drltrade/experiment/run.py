@@ -157,7 +157,11 @@ def load_run(path: str | Path, *, trust_code: bool = False) -> Run:
     if not (path / "config.json").is_file():
         raise ConfigError(f"{path}: no run there (it has no config.json)")
     if not is_finished(path):
-        raise ConfigError(f"{path}: the training of this run did not finish (no outcome.json)")
+        raise ConfigError(
+            f"{path}: the training of this run did not finish (no outcome.json), so that it is no "
+            "run to judge; train it again into another folder. Its weights so far are in "
+            f"{path / 'checkpoints'}"
+        )
     where = str(path / "config.json")
     values = json.loads((path / "config.json").read_text())
     own = path / "prices.parquet"

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
@@ -11,6 +12,9 @@ from drltrade.report.summary import Entry
 
 FEW = 5
 """Up to so many points are marked: a line of one would not be seen."""
+
+SAME = 1e-9
+"""Scores that differ by less are one."""
 
 TITLES = {"validation_return": "validation return", "train_reward": "training reward"}
 
@@ -42,6 +46,10 @@ def training_figure(entries: Sequence[Entry], colours: Mapping[str, str]) -> go.
             dash = ("solid", "dash", "dot", "dashdot", "longdash")[number % 5]
             line = {"color": colours[entry.name], "width": 1.5, "dash": dash}
             _curve(figure, _known(curve, name), name, entry.seed_name(number), line, row, col)
+        values = np.concatenate([_known(curve, name).get(name, []) for curve in entry.curves])
+        if np.ptp(values) < SAME:  # else the axis would show what rounding left of one score
+            middle = float(values[0])
+            figure.update_yaxes(range=[middle - 0.05, middle + 0.05], row=row, col=col)
         percent = ".1%" if name == "validation_return" else None
         figure.update_yaxes(tickformat=percent, row=row, col=col)
         if place + columns >= len(panels):

@@ -201,7 +201,7 @@ def changed(row, old, new):
         (b"\xff\x00bad", "cannot be read"),
         (GOOD + "2020-01-07,1,2,1,2,3,4,5\n", "cannot be read"),
         (changed(1, "Open", "First"), "missing column open (found: 'Date', 'First', 'High'"),
-        (changed(1, "Date", "Day"), "missing column a time (date, datetime, time, timestamp)"),
+        (changed(1, "Date", "Day"), "missing column time (date, datetime, time, timestamp)"),
         (changed(1, "Open", "close"), "two columns are called 'close': 'close' and 'Close'"),
         (changed(1, "Open", "Close"), "two columns are called 'close': 'Close' and 'Close'"),
         (GOOD.replace(",", "^"), "is a comma the separator?"),
