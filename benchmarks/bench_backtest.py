@@ -28,8 +28,8 @@ import vectorbt
 from markets import walk
 from timing import print_machine, print_table, rates
 
-from drltrade.backtest.engine import replay
-from drltrade.backtest.trades import trades
+from drltrade.backtesting.engine import replay
+from drltrade.backtesting.trades import trades
 from drltrade.market.paths import (
     BLOCKS,
     COLUMNS,

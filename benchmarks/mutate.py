@@ -52,7 +52,7 @@ TESTED = {
     "drltrade/agents/hindsight.py": "tests/agents/test_exo_dqn.py",
     "drltrade/features": "tests/features",
     "drltrade/evaluation": "tests/evaluation",
-    "drltrade/backtest": "tests/backtest",
+    "drltrade/backtesting": "tests/backtesting",
 }
 """A file, or a folder of them -> the tests that are to find its mutants."""
 OPERATORS = re.compile(

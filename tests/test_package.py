@@ -23,13 +23,14 @@ def test_every_public_name_is_there(name):
 
 def test_the_subpackage_backtest_does_not_hide_the_function():
     from drltrade.backtest import engine
-    from drltrade.backtest.ledger import Ledger
+
+    from drltrade.backtesting.ledger import Ledger
 
     for _ in range(2):
         assert drltrade.backtest("flat", env="sp500-daily").metrics()["total_return"] == 0.0
-        assert drltrade.backtest.engine is engine
+        assert drltrade.backtesting.engine is engine
     assert engine.Ledger is Ledger
-    assert sys.modules["drltrade.backtest"].engine is engine
+    assert sys.modules["drltrade.backtesting"].engine is engine
 
 
 def test_an_unknown_name_is_an_attribute_error():

@@ -74,7 +74,7 @@ def check_backtest(
         return
     config = check_presets(env or "sp500-daily", None, overrides)
     if baseline is not None:
-        from drltrade.backtest.baselines import check_baseline
+        from drltrade.backtesting.baselines import check_baseline
 
         check_baseline(baseline, config)
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from drltrade.backtest.ledger import Floats, Ledger
-from drltrade.backtest.trades import trades
+from drltrade.backtesting.ledger import Floats, Ledger
+from drltrade.backtesting.trades import trades
 from drltrade.data.labels import dates_of
 
 CONVENTIONS: dict[str, str] = {

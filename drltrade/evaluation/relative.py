@@ -8,7 +8,7 @@ import math
 
 import numpy as np
 
-from drltrade.backtest.ledger import Floats, Ledger
+from drltrade.backtesting.ledger import Floats, Ledger
 from drltrade.evaluation.metrics import FEWEST_SESSIONS, annual_volatility, sessions_of, sharpe
 
 RELATIVE: dict[str, str] = {

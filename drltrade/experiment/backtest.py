@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 
 from drltrade.agents.agent import Policy
 from drltrade.agents.sb3 import SB3Policy
-from drltrade.backtest.baselines import baseline_rules, baseline_targets, check_baseline
-from drltrade.backtest.engine import decide, replay
-from drltrade.backtest.ledger import Ledger
-from drltrade.backtest.strategies import Strategy, strategy_targets
-from drltrade.backtest.trades import trades
+from drltrade.backtesting.baselines import baseline_rules, baseline_targets, check_baseline
+from drltrade.backtesting.engine import decide, replay
+from drltrade.backtesting.ledger import Ledger
+from drltrade.backtesting.strategies import Strategy, strategy_targets
+from drltrade.backtesting.trades import trades
 from drltrade.envs.config import PortfolioConfig, TradingConfig, parse_env
 from drltrade.envs.make import face
 from drltrade.envs.periods import PeriodName
@@ -67,7 +67,7 @@ class Backtest(Ledger):
         )
 
     def trades(self) -> pd.DataFrame:
-        """One row per round trip; see `backtest.trades`."""
+        """One row per round trip; see `backtesting.trades`."""
         return trades(self)
 
     def metrics(self) -> dict[str, float]:
@@ -113,8 +113,8 @@ def backtest(
         subject: a `Run`, or its folder; a policy, or a model of stable-baselines3; a frame of
             target weights (index: decision times, those outside the period play no part; columns:
             the symbols; a bar that it lacks, or NaN, holds); a function of the bars up to now that
-            returns the weights to hold next, or "file.py:function" (see `backtest.strategies`); or
-            the name of a baseline (buy-and-hold, flat, ma-cross, mean-reversion; of a portfolio
+            returns the weights to hold next, or "file.py:function" (see `backtesting.strategies`);
+            or the name of a baseline (buy-and-hold, flat, ma-cross, mean-reversion; of a portfolio
             also equal-weight). Brackets close neither what buy-and-hold nor what equal-weight
             holds.
         env: name or file of an env preset, an environment of drltrade or a prepared task; a run has

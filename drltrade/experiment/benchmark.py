@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from drltrade.backtest.ledger import Floats, Ledger
+from drltrade.backtesting.ledger import Floats, Ledger
 from drltrade.data.bars import Bars
 from drltrade.data.catalog import load_bars
 from drltrade.data.labels import dates_of, in_zone

@@ -10,7 +10,7 @@ import torch
 from drltrade.agents.agent import Policy
 from drltrade.agents.registry import resolve_device
 from drltrade.atomic import write_atomic, write_json
-from drltrade.backtest.engine import decide
+from drltrade.backtesting.engine import decide
 from drltrade.data import frames
 from drltrade.data.catalog import lasting_name
 from drltrade.envs.config import PortfolioConfig, TradingConfig

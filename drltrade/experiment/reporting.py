@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from drltrade.backtest.baselines import HELD, baseline_names, random_timing
-from drltrade.backtest.engine import replay
-from drltrade.backtest.ledger import Ledger
-from drltrade.backtest.strategies import Strategy
+from drltrade.backtesting.baselines import HELD, baseline_names, random_timing
+from drltrade.backtesting.engine import replay
+from drltrade.backtesting.ledger import Ledger
+from drltrade.backtesting.strategies import Strategy
 from drltrade.envs.config import PortfolioConfig, TradingConfig
 from drltrade.envs.periods import PeriodName
 from drltrade.envs.task import Task
@@ -159,7 +159,7 @@ def report_runs(
         title: of the page.
         benchmark: to measure against beside buy-and-hold; see `backtest`.
         strategies: to judge beside the runs: functions of the bars up to now, or
-            "file.py:function"; see `backtest.strategies`.
+            "file.py:function"; see `backtesting.strategies`.
         baselines: names of those to show beside buy-and-hold; None: all.
 
     Raises:

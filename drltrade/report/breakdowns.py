@@ -6,7 +6,7 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from drltrade.backtest.ledger import Floats, Ledger
+from drltrade.backtesting.ledger import Floats, Ledger
 from drltrade.data.labels import dates_of
 from drltrade.evaluation.metrics import annual_turnover
 from drltrade.report.style import FAINT, INK, MONTHS, PART_COLOURS, label, laid_out

@@ -8,8 +8,8 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from drltrade.backtest.ledger import Floats, Ledger
-from drltrade.backtest.trades import trades
+from drltrade.backtesting.ledger import Floats, Ledger
+from drltrade.backtesting.trades import trades
 from drltrade.evaluation.metrics import drawdowns
 from drltrade.report.style import (
     ASSET_COLOURS,

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from drltrade import atomic
-from drltrade.backtest.ledger import Ledger
-from drltrade.backtest.trades import trades
+from drltrade.backtesting.ledger import Ledger
+from drltrade.backtesting.trades import trades
 from drltrade.evaluation.metrics import FEWEST_SESSIONS, sessions_of
 from drltrade.report import breakdowns, figures, tables, training_curves
 from drltrade.report.page import page, plot, section

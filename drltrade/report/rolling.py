@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from drltrade.backtest.ledger import Floats, Ledger
+from drltrade.backtesting.ledger import Floats, Ledger
 from drltrade.evaluation.metrics import FEWEST_SESSIONS, sessions_of
 from drltrade.report.style import FAINT, axis_times, drawn_rows, label, laid_out
 from drltrade.report.summary import Entry

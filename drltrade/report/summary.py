@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from drltrade.backtest.ledger import Ledger
+from drltrade.backtesting.ledger import Ledger
 from drltrade.errors import ConfigError
 from drltrade.evaluation.metrics import metrics, total_return
 from drltrade.evaluation.relative import RELATIVE, relative_metrics

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from drltrade.backtest.ledger import Ledger
-from drltrade.backtest.trades import trades
+from drltrade.backtesting.ledger import Ledger
+from drltrade.backtesting.trades import trades
 from drltrade.evaluation.metrics import ANNUAL, CONVENTIONS, FEWEST_SESSIONS
 from drltrade.evaluation.relative import RELATIVE
 from drltrade.report.summary import BEATS_RANDOM, Entry, cost_paid, cost_parts, counted

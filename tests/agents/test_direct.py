@@ -6,7 +6,7 @@ import torch
 
 from drltrade.agents.direct import BandValues, Direct, DirectConfig
 from drltrade.agents.registry import parse_agent
-from drltrade.backtest.engine import decide
+from drltrade.backtesting.engine import decide
 from drltrade.envs.optimum import truth_of
 from drltrade.envs.task import Task
 from drltrade.envs.trading import TradingEnv

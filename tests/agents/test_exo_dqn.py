@@ -8,7 +8,7 @@ from drltrade.agents.exo_dqn import ExoDQN, ExoDQNConfig
 from drltrade.agents.hindsight import look_back
 from drltrade.agents.registry import parse_agent
 from drltrade.agents.seeds import Seeds
-from drltrade.backtest.engine import decide
+from drltrade.backtesting.engine import decide
 from drltrade.envs.config import PortfolioConfig
 from drltrade.envs.optimum import truth_of
 from drltrade.envs.task import Task

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from drltrade.agents.registry import make_agent, parse_agent
-from drltrade.backtest.engine import decide, replay
+from drltrade.backtesting.engine import decide, replay
 from drltrade.envs.trading import TradingEnv
 
 SETTINGS = {

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from drltrade.agents.registry import make_agent, parse_agent, restore
-from drltrade.backtest.engine import decide
+from drltrade.backtesting.engine import decide
 from drltrade.envs.optimum import truth_of
 from drltrade.envs.portfolio import PortfolioEnv
 from drltrade.envs.task import Task

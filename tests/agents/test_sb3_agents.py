@@ -7,7 +7,7 @@ from stable_baselines3 import PPO
 
 from drltrade.agents.registry import make_agent, parse_agent
 from drltrade.agents.sb3 import SB3Policy
-from drltrade.backtest.engine import decide
+from drltrade.backtesting.engine import decide
 from drltrade.envs.trading import TradingEnv
 from drltrade.errors import ConfigError
 from drltrade.training.checkpoint import load_weights, save_weights

@@ -5,7 +5,7 @@ import io
 import pytest
 from rich.console import Console
 
-from drltrade.backtest.baselines import baseline_names
+from drltrade.backtesting.baselines import baseline_names
 from drltrade.cli.results import print_results
 from drltrade.cli.tables import show_table
 from drltrade.experiment.backtest import backtest

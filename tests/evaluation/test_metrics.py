@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from drltrade.backtest.ledger import Ledger
+from drltrade.backtesting.ledger import Ledger
 from drltrade.evaluation import metrics as m
 
 

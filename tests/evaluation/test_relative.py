@@ -53,7 +53,7 @@ def test_figures_against_what_does_not_vary(both, benchmark):
 
 
 def test_figures_of_a_short_period_are_none_but_beta(task):
-    from drltrade.backtest.engine import replay
+    from drltrade.backtesting.engine import replay
 
     rows = task.rows("test")
     rng = np.random.default_rng(0)

@@ -228,7 +228,7 @@ def test_runs_on_different_markets_are_not_compared(finished, tmp_path):
     values["env"]["costs"]["commission_bps"] = 2.0
     (tmp_path / "other" / "config.json").write_text(json.dumps(values))
     other = load_run(tmp_path / "other")
-    with pytest.raises(ConfigError, match="differ in costs\.commission_bps"):
+    with pytest.raises(ConfigError, match=r"differ in costs\.commission_bps"):
         report_runs([finished, other], tmp_path / "report.html")
     with pytest.raises(ConfigError, match=r"^no runs to report$"):
         report_runs([], tmp_path / "report.html")

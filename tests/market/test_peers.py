@@ -223,7 +223,7 @@ def state():
 before, filters = state(), list(warnings.filters)
 import drltrade
 import drltrade.envs.portfolio, drltrade.envs.sb3, drltrade.envs.trading, drltrade.envs.vector
-import drltrade.experiment.presets, drltrade.agents.ppo, drltrade.backtest.engine
+import drltrade.experiment.presets, drltrade.agents.ppo, drltrade.backtesting.engine
 for name in ("Trading", "Portfolio"):
     gymnasium.make(f"drltrade/{name}-v0", window=2).reset(seed=0)
     gymnasium.make_vec(f"drltrade/{name}-v0", 2, window=2).reset(seed=0)

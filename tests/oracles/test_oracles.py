@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from drltrade.backtest.engine import replay
+from drltrade.backtesting.engine import replay
 from drltrade.market.account import make_rule
 from drltrade.market.costs import BASIS_POINT, Bracket, Costs, Margin, market_rules
 from drltrade.market.namespaces import NUMPY

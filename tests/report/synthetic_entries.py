@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from drltrade.backtest.ledger import Ledger
+from drltrade.backtesting.ledger import Ledger
 from drltrade.report.summary import Entry
 
 BARS = 1500

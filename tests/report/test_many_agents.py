@@ -8,7 +8,7 @@ import pytest
 from synthetic_entries import account, market, some_entries
 from test_page import Page, written
 
-from drltrade.backtest.trades import trades
+from drltrade.backtesting.trades import trades
 from drltrade.evaluation.metrics import sharpe
 from drltrade.report.breakdowns import cost_figure
 from drltrade.report.figures import MOST_MARKERS, drawdown_figure, equity_figure, position_figure

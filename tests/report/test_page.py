@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 from synthetic_entries import SETTINGS, account, market, some_entries
 
-from drltrade.backtest.ledger import Ledger, Ruin
-from drltrade.backtest.trades import trades
+from drltrade.backtesting.ledger import Ledger, Ruin
+from drltrade.backtesting.trades import trades
 from drltrade.evaluation.metrics import CONVENTIONS
 from drltrade.report.breakdowns import cost_figure, monthly_returns
 from drltrade.report.figures import equity_figure, position_figure

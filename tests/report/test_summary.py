@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from synthetic_entries import account, market
 
-from drltrade.backtest.ledger import Ruin
+from drltrade.backtesting.ledger import Ruin
 from drltrade.errors import ConfigError
 from drltrade.evaluation.metrics import metrics
 from drltrade.report.summary import Entry, summary_table, verdicts

@@ -11,7 +11,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from drltrade.backtest.ledger import Floats, Ledger
+from drltrade.backtesting.ledger import Floats, Ledger
 from drltrade.data.labels import dates_of
 from drltrade.envs.config import PortfolioConfig, TradingConfig
 from drltrade.errors import ConfigError, suggestion

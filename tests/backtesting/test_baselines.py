@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from costly_markets import flat_bar, market_of
 
-from drltrade.backtest.baselines import (
+from drltrade.backtesting.baselines import (
     BASELINES,
     always_flat,
     baseline_targets,
@@ -16,7 +16,7 @@ from drltrade.backtest.baselines import (
     moving_average_cross,
     random_timing,
 )
-from drltrade.backtest.engine import replay
+from drltrade.backtesting.engine import replay
 from drltrade.envs.config import PortfolioConfig, TradingConfig
 from drltrade.market.tensors import Market
 

@@ -6,7 +6,7 @@ import torch
 from costly_markets import FILLS, costly_rules, random_market, random_orders
 
 from drltrade.agents.registry import make_agent, parse_agent
-from drltrade.backtest.engine import decide, replay
+from drltrade.backtesting.engine import decide, replay
 from drltrade.envs.trading import TradingEnv
 from drltrade.market.account import make_rule
 from drltrade.market.namespaces import NUMPY

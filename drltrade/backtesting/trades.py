@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from drltrade.backtest.ledger import Floats, Ledger
+from drltrade.backtesting.ledger import Floats, Ledger
 from drltrade.errors import DataError
 
 Bools = NDArray[np.bool_]

@@ -8,7 +8,7 @@ import torch
 
 from drltrade.agents.agent import Policy, PriceTakerPolicy
 from drltrade.agents.policy import plain
-from drltrade.backtest.ledger import Floats, Ledger, Ruin
+from drltrade.backtesting.ledger import Floats, Ledger, Ruin
 from drltrade.envs.observations import windows
 from drltrade.envs.single import MarketEnv
 from drltrade.market.paths import BLOCKS, COLUMNS, make_room, replay_kernel, width_of

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from drltrade.backtest.ledger import Floats
+from drltrade.backtesting.ledger import Floats
 from drltrade.data.bars import COLUMNS
 from drltrade.errors import DataError, StrategyError, suggestion
 from drltrade.functions import place_of

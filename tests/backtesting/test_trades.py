@@ -9,9 +9,9 @@ from costly_markets import FILLS, costly_rules, flat_bar, market_of, random_mark
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from drltrade.backtest.engine import replay
-from drltrade.backtest.ledger import Ledger, Ruin
-from drltrade.backtest.trades import trades
+from drltrade.backtesting.engine import replay
+from drltrade.backtesting.ledger import Ledger, Ruin
+from drltrade.backtesting.trades import trades
 from drltrade.envs.config import PortfolioConfig, TradingConfig
 from drltrade.errors import DataError
 from drltrade.market.costs import Bracket, Costs, Margin
