@@ -10,8 +10,8 @@ import lazy_loader
 
 from drltrade.registration import register
 
-_lazy, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
-__all__ += ["__version__"]
+_load, _, _names = lazy_loader.attach_stub(__name__, __file__)
+__all__ = [*_names, "__version__"]
 
 register()
 
@@ -21,4 +21,10 @@ def __getattr__(name: str) -> Any:
         from importlib.metadata import version
 
         return version("drltrade")
-    return _lazy(name)
+    if name not in __all__:
+        raise AttributeError(f"module 'drltrade' has no attribute {name!r}")
+    return _load(name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

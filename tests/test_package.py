@@ -1,5 +1,6 @@
 """What is shipped, and what every file keeps to."""
 
+import inspect
 import subprocess
 import sys
 import tomllib
@@ -21,16 +22,15 @@ def test_every_public_name_is_there(name):
     assert name in dir(drltrade)
 
 
-def test_the_subpackage_backtest_does_not_hide_the_function():
-    from drltrade.backtest import engine
-
-    from drltrade.backtesting.ledger import Ledger
+def test_backtest_is_the_function_whatever_is_imported_before():
+    from drltrade.backtesting import engine
 
     for _ in range(2):
+        assert inspect.isfunction(drltrade.backtest)
         assert drltrade.backtest("flat", env="sp500-daily").metrics()["total_return"] == 0.0
         assert drltrade.backtesting.engine is engine
-    assert engine.Ledger is Ledger
-    assert sys.modules["drltrade.backtesting"].engine is engine
+    assert list(inspect.signature(drltrade.backtest).parameters)[:3] == ["subject", "env", "period"]
+    assert "Run something over a period" in inspect.getdoc(drltrade.backtest)
 
 
 def test_an_unknown_name_is_an_attribute_error():
