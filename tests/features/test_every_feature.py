@@ -6,7 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from formulas import FORMULAS, Bars
+from test_indicators_talib import walk
 
+from drltrade.data.bars import COLUMNS
 from drltrade.errors import ConfigError
 from drltrade.features.declarations import parse_feature
 from drltrade.features.kinds import FEATURES, History, Parameter
@@ -26,19 +28,12 @@ OTHERS = {
 """Parameters beside the defaults; others have 13 bars."""
 
 
-def walk(seed, length=420):
-    rng = np.random.default_rng(seed)
-    close = 50.0 * np.exp(np.cumsum(rng.normal(0.0, 0.02, length)))
-    opened = close * np.exp(rng.normal(0.0, 0.01, length))
-    high = np.maximum(opened, close) * np.exp(np.abs(rng.normal(0.0, 0.01, length)))
-    low = np.minimum(opened, close) * np.exp(-np.abs(rng.normal(0.0, 0.01, length)))
+def frame_of(seed, length=420):
     times = pd.date_range("2019-03-01 10:30", periods=length, freq="1D")
-    volume = rng.integers(1, 10**6, length).astype(np.float64)
-    columns = {"open": opened, "high": high, "low": low, "close": close, "volume": volume}
-    return pd.DataFrame(columns, times)
+    return pd.DataFrame(dict(zip(COLUMNS, walk(seed, length), strict=True)), times)
 
 
-FRAMES = {seed: walk(seed) for seed in (11, 12)}
+FRAMES = {seed: frame_of(seed) for seed in (11, 12)}
 
 
 def defaults(name):
