@@ -11,7 +11,7 @@ from drltrade.envs.periods import PeriodName
 from drltrade.envs.prices import Prices
 from drltrade.envs.task import Task
 from drltrade.errors import ConfigError
-from drltrade.market.advance import make_room, play_kernel
+from drltrade.market.advance import bound, make_room, play_kernel
 from drltrade.market.kernels import (
     ACCOUNT_REPORT,
     ACCOUNT_STATE,
@@ -23,12 +23,15 @@ from drltrade.market.reward_spec import make_reward
 from drltrade.market.rewards import Outcome
 from drltrade.market.standing import account_features
 from drltrade.market.state import COST_PARTS
-from drltrade.market.tensors import Floats
 
 BLOCKS = 16
 """Blocks of a period that stratified episodes of a single environment start in, in turn."""
 
-_EQUITY, _TURNOVER = ACCOUNT_REPORT.index("equity"), ACCOUNT_REPORT.index("turnover")
+KEPT_TIMES = 100_000
+"""Bars of a market up to which times are kept once told: to make one takes as long as a step."""
+
+_EQUITY, _CASH, _TURNOVER = map(ACCOUNT_REPORT.index, ("equity", "cash", "turnover"))
+_FLOAT32 = np.dtype(np.float32)
 _NUMBERS = len(ACCOUNT_REPORT)
 _COSTS = slice(_NUMBERS - len(COST_PARTS), _NUMBERS)
 
@@ -54,27 +57,34 @@ class Episode:
         self._window, self._features = window * columns, market.features
         self._tape, self._times = market.tape(self.rules.plan.fill), market.times
         self._terms, self._floor = self.rules.terms.table(assets), self.rules.floor
-        self._room = make_room(assets)
         self._plain = self.rules.reward in ("log_return", {"log_return": 1.0})
         self.orders = np.zeros((1, 2 * assets))
-        self._compile()
         self._state = np.zeros(state_size(assets))
-        self._report_size = report_size(assets)
-        first = len(ACCOUNT_REPORT)
+        self._compile()
         self._units, self._weights, self._fills, self._exits = (
-            slice(first + k * assets, first + (k + 1) * assets) for k in range(4)
+            slice(k * assets, (k + 1) * assets) for k in range(4)
         )
         self.row = self.first_row = self.last_row = -1
         self.over = True
 
     def _compile(self) -> None:
         """Make what is not kept with an episode that is pickled, but made anew."""
-        self._kernel = play_kernel(self.rules.plan)
+        assets = self._task.market.assets
+        self._report = np.zeros(report_size(assets))
+        self._numbers, self._by_asset = self._report[:_NUMBERS], self._report[_NUMBERS:]
         self._reward = make_reward(SCALAR, self.rules.reward)
-        self._flat, self._row_of_orders = self._features.reshape(-1), self.orders[0]
+        self._flat = self._features.reshape(-1)
+        kept = len(self._times) if len(self._times) <= KEPT_TIMES else 0
+        self._told: list[pd.Timestamp | None] = [None] * kept
+        self._carry_on = bound(
+            play_kernel(self.rules.plan),
+            self._tape, self._terms, self._features, self._floor, make_room(assets),
+            self.orders[0], self._state, self._report,
+            rest=(0, np.zeros(self.size, _FLOAT32)),
+        )  # fmt: skip
 
     def __getstate__(self) -> dict[str, Any]:
-        made = ("_kernel", "_reward", "_flat", "_row_of_orders")
+        made = ("_carry_on", "_reward", "_flat", "_report", "_numbers", "_by_asset", "_told")
         return {key: value for key, value in vars(self).items() if key not in made}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -119,21 +129,27 @@ class Episode:
             length = int(generator.integers(length[0], length[1] + 1))
         steps = most if length is None else min(most, length)
         self.row, self.first_row, self.last_row = first, first, first + steps
-        # A list, as a step looks its time up there a hundred times faster than in the index.
-        self._labels = list(self._times[first : first + steps + 1])
+        self._labels = self._times_of(first, first + steps + 1)
         self._state[:] = 0.0
         self._state[: len(ACCOUNT_STATE)] = self.rules.initial_equity
         self._memory = self._reward.initial
         self._peak = self._equity = self.rules.initial_equity
         self.over = False
-        observation = np.zeros(self.size, np.float32)
+        observation = np.zeros(self.size, _FLOAT32)
         ends = (first + 1) * self._features.shape[1]
         observation[: self._window] = self._flat[ends - self._window : ends]
-        report = np.zeros(self._report_size)
-        report[ACCOUNT_REPORT.index("equity")] = self.rules.initial_equity
-        report[ACCOUNT_REPORT.index("cash")] = self.rules.initial_equity
-        report[self._fills] = np.nan
-        return observation, self._info(report, report[:_NUMBERS].tolist())
+        self._report[:] = 0.0
+        self._numbers[[_EQUITY, _CASH]] = self.rules.initial_equity
+        self._by_asset[self._fills] = np.nan
+        return observation, self._info(self._numbers.tolist())
+
+    def _times_of(self, first: int, stop: int) -> list[pd.Timestamp | None]:
+        """Of bars, as they are told; a list, as a step looks there faster than in the index."""
+        if not self._told:
+            return list(self._times[first:stop])
+        if None in self._told[first:stop]:
+            self._told[first:stop] = self._times[first:stop]
+        return self._told[first:stop]
 
     def _draw(
         self, generator: np.random.Generator, length: int | tuple[int, int] | None
@@ -179,21 +195,18 @@ class Episode:
         """Carry the account to the next close with what stands in `orders`."""
         if self.over:
             raise ConfigError("the episode is over (or has not begun): call reset() first")
-        report, observed = np.empty(self._report_size), np.empty(self.size, np.float32)
-        self._kernel(
-            self._tape, self._terms, self._row_of_orders, self._state, self.row, report,
-            self._features, observed, self._floor, self._room,
-        )  # fmt: skip
+        observed = np.empty(self.size, _FLOAT32)
+        self._carry_on(self.row, observed)
         self.row += 1
-        numbers = report[:_NUMBERS].tolist()
+        numbers = self._numbers.tolist()
         reward, ruined = numbers[0], numbers[1] > 0.0
         if not self._plain:
-            reward = self._rewarded(report, numbers)
+            reward = self._rewarded(numbers)
         truncated = self.row >= self.last_row and not ruined
         self.over = ruined or truncated
-        return observed, reward, ruined, truncated, self._info(report, numbers)
+        return observed, reward, ruined, truncated, self._info(numbers)
 
-    def _rewarded(self, report: Floats, numbers: list[float]) -> float:
+    def _rewarded(self, numbers: list[float]) -> float:
         equity, peak = numbers[_EQUITY], float(self._state[2])
         outcome = Outcome(
             initial_equity=self.rules.initial_equity,
@@ -203,33 +216,34 @@ class Episode:
             next_peak=peak,
             turnover=numbers[_TURNOVER] / self._equity,
             cost=math.fsum(numbers[_COSTS]),
-            exposure=float(np.abs(report[self._weights]).sum()),
+            exposure=float(np.abs(self._by_asset[self._weights]).sum()),
         )
         self._peak, self._equity = peak, equity
         self._memory, reward = self._reward.step(self._memory, outcome)
         return float(reward)
 
-    def _info(self, report: Floats, numbers: list[float]) -> dict[str, Any]:
+    def _info(self, numbers: list[float]) -> dict[str, Any]:
         # One call in every step: unpacked and written out, which is three times faster than `zip`.
         (
             _, _, equity, cash, _, _, exited, commission, fixed, spread, slippage, impact,
             liquidation, borrow, financing, funding, interest,
         ) = numbers  # fmt: skip
+        by_asset = self._by_asset.copy()
         info = {
             "time": self._labels[self.row - self.first_row],
             "equity": equity,
             "cash": cash,
-            "holdings": report[self._units],
-            "weights": report[self._weights],
+            "holdings": by_asset[self._units],
+            "weights": by_asset[self._weights],
             "costs": {
                 "commission": commission, "fixed": fixed, "spread": spread, "slippage": slippage,
                 "impact": impact, "liquidation": liquidation, "borrow": borrow,
                 "financing": financing, "funding": funding, "interest": interest,
             },
-            "fills": report[self._fills].view(Prices),
+            "fills": by_asset[self._fills].view(Prices),
         }  # fmt: skip
         if exited:
-            info["exits"] = report[self._exits].view(Prices)
+            info["exits"] = by_asset[self._exits].view(Prices)
         return info
 
 

@@ -232,8 +232,8 @@ class Simulator:
         report = torch.empty(self.n_envs, columns, dtype=torch.float64)
         account = torch.empty(self.n_envs, account_features(self.assets))
         self._kernel(
-            self._tape.numpy(), self._terms, orders.numpy(), self.state.numpy(), self.t.numpy(),
-            report.numpy(), self._no_features, account.numpy(), self.rules.floor, self._room,
+            self._tape.numpy(), self._terms, self._no_features, self.rules.floor, self._room,
+            orders.numpy(), self.state.numpy(), report.numpy(), self.t.numpy(), account.numpy(),
         )  # fmt: skip
         return report, account
 

@@ -27,7 +27,7 @@ from random_paths import (
 from drltrade.market import advance
 from drltrade.market import paths as whole
 from drltrade.market.account import make_rule
-from drltrade.market.advance import BRIEF, advance_kernel, play_kernel
+from drltrade.market.advance import BRIEF, advance_kernel, bound, play_kernel
 from drltrade.market.kernels import ACCOUNT_REPORT, ASSET_REPORT, report_size
 from drltrade.market.namespaces import NUMPY, SCALAR, torch_namespace
 from drltrade.market.paths import (
@@ -194,11 +194,12 @@ def advanced(plan: Plan, paths: Paths, terms: Terms, trace: Trace) -> tuple[Trac
     observed = np.full((size, 3 * assets + 1), 7.0, np.float32)
     orders = np.concatenate((paths.target, paths.amount), -1).reshape(size, 2 * assets)
     arguments = (
-        np.ascontiguousarray(paths.tape.reshape(size, -1)), terms.table(assets), orders, state,
-        np.arange(size), report, np.zeros((1, 0), np.float32), observed, FLOOR,
+        np.ascontiguousarray(paths.tape.reshape(size, -1)), terms.table(assets),
+        np.zeros((1, 0), np.float32), FLOOR, advance.make_room(assets), orders, state, report,
+        np.arange(size), observed,
     )  # fmt: skip
     check_other_forms(plan, arguments)
-    advance_kernel(plan)(*arguments, advance.make_room(assets))
+    advance_kernel(plan)(*arguments)
     found: Trace = {name: report[:, k].reshape(n, steps) for k, name in enumerate(ACCOUNT_REPORT)}
     first = len(ACCOUNT_REPORT)
     for k, name in enumerate(ASSET_REPORT):
@@ -219,15 +220,18 @@ def advanced(plan: Plan, paths: Paths, terms: Terms, trace: Trace) -> tuple[Trac
 
 def check_other_forms(plan: Plan, arguments: tuple[Any, ...]) -> None:
     """One account at a time, and a brief report: the same figures."""
-    room = advance.make_room(arguments[1].shape[1])
     alone, brief, theirs = ([copy(x) for x in arguments] for _ in range(3))
-    advance_kernel(plan)(*theirs, room)
-    for e in range(arguments[4].size):
-        row = [x[e] if k in (2, 3, 4, 5, 7) else x for k, x in enumerate(alone)]
-        play_kernel(plan)(*row, room)
-    brief[5] = brief[5][:, :BRIEF].copy()
-    advance_kernel(plan, detailed=False)(*brief, room)
-    for k in (3, 5, 7):  # state, report, observed
+    advance_kernel(plan)(*theirs)
+    market = alone[:5]
+    for e in range(arguments[8].size):
+        row = [x[e] for x in alone[5:]]
+        if e % 2:
+            play_kernel(plan)(*market, *row)
+        else:
+            bound(play_kernel(plan), *market, rest=tuple(row))(*row)
+    brief[7] = brief[7][:, :BRIEF].copy()
+    advance_kernel(plan, detailed=False)(*brief)
+    for k in (6, 7, 9):  # state, report, observed
         np.testing.assert_allclose(alone[k], theirs[k], rtol=1e-11, atol=1e-9)
         np.testing.assert_allclose(
             brief[k], theirs[k][:, : brief[k].shape[1]], rtol=1e-11, atol=1e-9
