@@ -32,6 +32,8 @@ CLEAR, CLEAR_AT_SPLIT = 9.0, 6.0
 The second, at a split that is told of."""
 EXACT = 5.0
 """Deviations that the moves at the edges of a run may be from it."""
+EXACT_AT_SPLIT = 0.1
+"""And of log F, at a split that is told of, however little else moves."""
 PERHAPS = 1.5
 """Log likelihood by which a move is rather that of an edge than a true one, from which a run may as
 well begin there as before."""
@@ -110,10 +112,37 @@ def sure(level: Floats, first: int, last: int, factor: float, at: int | None = N
         if not 0 < place < len(there):
             continue
         rest = abs(moves[place - 1] - sign * float(np.log(factor)))
-        clear = CLEAR_AT_SPLIT if edge == at else CLEAR
-        if jump < clear * deviation or rest > min(EXACT * deviation, jump / 2):
+        clear, exact = CLEAR, EXACT * deviation
+        if edge == at:
+            clear, exact = CLEAR_AT_SPLIT, max(exact, EXACT_AT_SPLIT * jump)
+        if jump < clear * deviation or rest > min(exact, jump / 2):
             return False
     return True
+
+
+def stepped(levels: list[Floats], at: int, factor: float, told: list[int]) -> float:
+    """Log odds that prices step at a split, and the move there is not a true one.
+
+    Args:
+        levels: logs [T] of prices, one or more; the one that moves least is looked at.
+        at: the bar of the split.
+        factor: new shares for an old one.
+        told: the bars of all splits.
+
+    Returns:
+        0 where the bar or the one before has no price.
+    """
+    found = []
+    for level in levels:
+        moves = np.diff(level)
+        others = moves[np.setdiff1d(np.arange(len(moves)), np.array(told) - 1)]
+        others = others[np.isfinite(others)]
+        if len(others) and np.isfinite(moves[at - 1]):
+            found.append((_deviation(others), moves[at - 1]))
+    if not found:
+        return 0.0
+    deviation, move = min(found)
+    return float(_cost(move / deviation) - _cost((move + np.log(factor)) / deviation))
 
 
 def proven_beginning(level: Floats, last: int, factor: float, others: Floats) -> int:
@@ -159,11 +188,13 @@ def _path(
     changes = (by_price != 0) | (by_adjusted != 0)
     best, came = np.zeros(count), np.zeros((len(moves), count), np.int64)
     for row in range(len(moves)):
-        price = _explained(moves[row] - by_price * jump, elsewhere[row], deviation)
-        adjusted = _explained(other[row] - by_adjusted * jump, elsewhere[row], deviation)
-        ratio = (moves[row] - other[row] - (by_price - by_adjusted) * jump) / RATIO
-        # A ratio that the states leave unexplained is one of a wrong dividend: dear, but possible.
-        cost = np.maximum(price, adjusted) + np.minimum(ratio**2 / 2.0, UNEXPLAINED)
+        price, adjusted = moves[row] - by_price * jump, other[row] - by_adjusted * jump
+        cost = _unlikely(price, adjusted, deviation)
+        for one, two in STATES[1:] if elsewhere[row] else ():
+            # There another split was forgotten, by prices, by adjusted closes or by both.
+            step = elsewhere[row]
+            forgotten = _unlikely(price - one * step, adjusted - two * step, deviation)
+            cost = np.minimum(cost, forgotten + OTHER)
         total = best[:, None] + cost + changes * switching[row]
         came[row] = np.argmin(total, axis=0)
         best = total[came[row], np.arange(count)]
@@ -176,12 +207,13 @@ def _path(
     return path
 
 
-def _explained(rest: Floats, elsewhere: float, deviation: float) -> Floats:
-    """The cost of a return, or of one at another split that may not be adjusted for."""
-    cost = _cost(rest / deviation)
-    if elsewhere:
-        cost = np.minimum(cost, _cost((rest - elsewhere) / deviation) + OTHER)
-    return cost
+def _unlikely(price: Floats, adjusted: Floats, deviation: float) -> Floats:
+    """The cost of what is left of two returns that are one."""
+    ratio = (price - adjusted) / RATIO
+    # A ratio that the states leave unexplained is one of a wrong dividend: dear, but possible.
+    both = np.maximum(_cost(price / deviation), _cost(adjusted / deviation))
+    unlikely: Floats = both + np.minimum(ratio**2 / 2.0, UNEXPLAINED)
+    return unlikely
 
 
 def _cost(scaled: Floats) -> Floats:
