@@ -264,9 +264,11 @@ def _in_doubt(series: Series, number: int) -> float:
     for other in (event.paid / 100.0, event.paid * 100.0):
         explained = event.missed_by(other, deviation) < EXPLAINED
         # Yield and step agree on it: it is wrong only where no price falls so, or, if it is small,
-        # where all around it is the same but for a hundred, or where the price fell by that.
+        # where it was due and all around it is the same but for a hundred, or where the price fell
+        # by that; out of turn it is a special dividend.
         refuted = event.missed_by(event.paid, deviation) > REFUTED
-        refuted |= _regular(_others(series, number), other, _is_between(series, number))
+        alike = _regular(_others(series, number), other, _is_between(series, number))
+        refuted |= alike and _turn(series, number)[1] >= 0.0
         refuted |= other > event.paid and series.fell(number, other, event.paid) > FELL
         if explained and refuted and _score(series, number, other) - kept > DOUBT:
             best = other

@@ -311,3 +311,14 @@ def test_a_log_that_does_not_fit_is_refused():
         mended(quiet_bars(), log, "x")
     with pytest.raises(DataError, match=r"undo the repairs .*, and check again"):
         mended(bad.drop(bad.index[30]), log, "x")
+
+
+def test_a_special_dividend_out_of_turn_is_no_hundredfold_of_the_usual_ones():
+    # Paid five days after one of the regular ones, and by chance a hundred times as much.
+    usual = tuple((row, 0.012) for row in range(10, 118, 18))
+    special = with_actions(quiet_bars(), (*usual, (69, 1.2)))
+    assert repairs(special, "A", "split").empty
+    # At its turn it is that.
+    wrong = with_actions(quiet_bars(), [(row, 1.2 if row == 64 else 0.012) for row, _ in usual])
+    log = repairs(wrong, "A", "split")
+    assert log.loc[log["kind"] == "dividend", "after"].tolist() == pytest.approx([0.012])
