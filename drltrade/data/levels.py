@@ -25,6 +25,10 @@ RATIO = 0.02
 """Deviation of the ratio of price and adjusted close: dividends."""
 STATES = ((0, 0), (1, 0), (0, 1), (1, 1))
 """(price is off, adjusted close is off)."""
+CHANGES = ~np.eye(len(STATES), dtype=np.bool_)
+"""[from, to]"""
+OPEN = 0.1
+"""Chance of a change of state, or of none, from which it is not ruled out."""
 UNEXPLAINED = 40.0
 """Most that a ratio of price and adjusted close costs."""
 CLEAR, CLEAR_AT_SPLIT = 9.0, 6.0
@@ -42,23 +46,39 @@ OTHER = 1.5
 """Minus the log probability that another split is not adjusted for."""
 
 
+class Levels(NamedTuple):
+    """Logs of a series; NaN where there is none."""
+
+    price: Floats
+    """[T] the middle of each bar."""
+    close: Floats
+    adjusted: Floats | None
+    """Adjusted closes; None: there are none."""
+
+    def until(self, end: int) -> "Levels":
+        """Those of the bars before `end`."""
+        adjusted = None if self.adjusted is None else self.adjusted[:end]
+        return Levels(self.price[:end], self.close[:end], adjusted)
+
+
 class Off(NamedTuple):
     """Bars that are off by a factor."""
 
     price: Mask
     """[T]"""
     adjusted: Mask
+    doubtful: Mask
+    """Bars of which it is open whether they are in the unit of the bar before."""
 
 
 def off_by(
-    price: Floats, adjusted: Floats | None, factor: float, switch: float,
+    levels: Levels, factor: float, switch: float,
     last: bool = False, at: int | None = None, cheap: float = 0.0, others: Floats | None = None,
 ) -> Off:  # fmt: skip
     """The bars whose prices, or adjusted closes, are `factor` times what others are.
 
     Args:
-        price: logs [T] of the middle of each bar; NaN where there is none.
-        adjusted: logs of the adjusted closes; None: there are none.
+        levels: of the series.
         factor: F.
         switch: minus the log probability of a change of state.
         last: the last bar is known to be right.
@@ -66,7 +86,8 @@ def off_by(
         cheap: see `at`.
         others: moves [T] that other splits make, if they are not adjusted for; 0: none.
     """
-    none = Off(np.zeros(len(price), np.bool_), np.zeros(len(price), np.bool_))
+    price, close, adjusted = levels
+    none = Off(*np.zeros((3, len(price)), np.bool_))
     there = np.flatnonzero(np.isfinite(price) & (adjusted is None or np.isfinite(adjusted)))
     if len(there) < 3:
         return none
@@ -83,10 +104,14 @@ def off_by(
         switching[there[rows + 1] == at] = cheap
     elsewhere = np.zeros(len(rows)) if others is None else others[there[rows + 1]]
     deviation = _deviation(moves)
-    path = _path(moves[rows], other[rows], elsewhere, jump, deviation, switching, last)
+    closes = moves if adjusted is None else np.diff(close[there])
+    seen = np.stack([moves, np.where(np.isfinite(closes), closes, moves), other])[:, rows]
+    costs = _costs(seen, elsewhere, jump, deviation) + CHANGES * switching[:, None, None]
+    path = _path(costs, last)
     # The state of a bar is that after the last row that could change it.
     known = np.array(STATES, np.bool_)[path][np.searchsorted(rows, np.arange(len(there)))]
     none.price[there], none.adjusted[there] = known[:, 0], known[:, 1]
+    none.doubtful[there[rows[_doubtful(costs)] + 1]] = True
     return none
 
 
@@ -171,47 +196,69 @@ def _deviation(moves: Floats) -> float:
     return max(1.48 * float(np.median(np.abs(moves - middle))), SMALLEST_DEVIATION)
 
 
-def _path(
-    moves: Floats,
-    other: Floats,
-    elsewhere: Floats,
-    jump: float,
-    deviation: float,
-    switching: Floats,
-    last: bool,
-) -> NDArray[np.int64]:
-    """[R + 1] states before, between and after the rows."""
-    count = len(STATES)
+def _costs(seen: Floats, elsewhere: Floats, jump: float, deviation: float) -> Floats:
+    """[R, from, to] minus the log likelihood of each row's moves, by change of state.
+
+    Args:
+        seen: moves [3, R] of the middle of the bar, of the close and of the adjusted close.
+        elsewhere: moves [R] that other splits make, if they are not adjusted for; 0: none.
+        jump: log F.
+        deviation: of a move.
+    """
     k, l_ = np.array(STATES).T
     by_price = k[None, :] - k[:, None]  # from row to column
     by_adjusted = l_[None, :] - l_[:, None]
-    changes = (by_price != 0) | (by_adjusted != 0)
-    best, came = np.zeros(count), np.zeros((len(moves), count), np.int64)
-    for row in range(len(moves)):
-        price, adjusted = moves[row] - by_price * jump, other[row] - by_adjusted * jump
-        cost = _unlikely(price, adjusted, deviation)
-        for one, two in STATES[1:] if elsewhere[row] else ():
+    jumps = jump * np.stack([by_price, by_price, by_adjusted])
+    costs = np.empty((seen.shape[1], len(STATES), len(STATES)))
+    for row, step in enumerate(elsewhere):
+        rest = seen[:, row, None, None] - jumps
+        costs[row] = _unlikely(rest, deviation)
+        for one, two in STATES[1:] if step else ():
             # There another split was forgotten, by prices, by adjusted closes or by both.
-            step = elsewhere[row]
-            forgotten = _unlikely(price - one * step, adjusted - two * step, deviation)
-            cost = np.minimum(cost, forgotten + OTHER)
-        total = best[:, None] + cost + changes * switching[row]
+            forgotten = rest - step * np.array([one, one, two])[:, None, None]
+            costs[row] = np.minimum(costs[row], _unlikely(forgotten, deviation) + OTHER)
+    return costs
+
+
+def _path(costs: Floats, last: bool) -> NDArray[np.int64]:
+    """[R + 1] the likeliest states before, between and after the rows."""
+    count = len(STATES)
+    best, came = np.zeros(count), np.zeros((len(costs), count), np.int64)
+    for row, cost in enumerate(costs):
+        total = best[:, None] + cost
         came[row] = np.argmin(total, axis=0)
         best = total[came[row], np.arange(count)]
     if last:
         best[1:] = IMPOSSIBLE
-    path = np.zeros(len(moves) + 1, np.int64)
+    path = np.zeros(len(costs) + 1, np.int64)
     path[-1] = int(np.argmin(best))
-    for row in range(len(moves) - 1, -1, -1):
+    for row in range(len(costs) - 1, -1, -1):
         path[row] = came[row, path[row + 1]]
     return path
 
 
-def _unlikely(price: Floats, adjusted: Floats, deviation: float) -> Floats:
-    """The cost of what is left of two returns that are one."""
-    ratio = (price - adjusted) / RATIO
+def _doubtful(costs: Floats) -> Mask:
+    """[R] whether it is open if the state changes, by all paths together (forward and backward)."""
+    forward = [np.zeros(len(STATES))]
+    for cost in costs:
+        forward.append(np.logaddexp.reduce(forward[-1][:, None] - cost, axis=0))
+    backward = np.zeros(len(STATES))
+    result = np.zeros(len(costs), np.bool_)
+    for row in range(len(costs) - 1, -1, -1):
+        joint = forward[row][:, None] - costs[row] + backward
+        chance = float(np.exp(joint - np.logaddexp.reduce(joint, axis=None))[CHANGES].sum())
+        result[row] = OPEN < chance < 1.0 - OPEN
+        backward = np.logaddexp.reduce(backward - costs[row], axis=1)
+    return result
+
+
+def _unlikely(rest: Floats, deviation: float) -> Floats:
+    """The cost of what is left of the three moves of a bar, which are one return."""
+    middle, close, adjusted = rest
+    # The close is the other side of the ratio, but it may be off alone.
+    ratio = np.minimum(np.abs(middle - adjusted), np.abs(close - adjusted)) / RATIO
     # A ratio that the states leave unexplained is one of a wrong dividend: dear, but possible.
-    both = np.maximum(_cost(price / deviation), _cost(adjusted / deviation))
+    both = np.maximum(_cost(middle / deviation), _cost(adjusted / deviation))
     unlikely: Floats = both + np.minimum(ratio**2 / 2.0, UNEXPLAINED)
     return unlikely
 

@@ -7,6 +7,7 @@ import pandas as pd
 
 from drltrade.data.bars import PRICES
 from drltrade.data.faults import Floats, Mask
+from drltrade.data.levels import Levels
 
 
 class Rescaled(NamedTuple):
@@ -27,7 +28,6 @@ class Mending:
         self.frame = frame
         self._logs: dict[str, Floats] = {}
         self.found: list[Rescaled] = []
-        self.prices = list(PRICES)
 
     def mend(self, mask: Mask, columns: list[str], factor: float, why: str) -> None:
         """Multiply."""
@@ -59,6 +59,10 @@ class Mending:
             middle[holes] = np.nan
             middle[present] = np.nanmedian(logs[:, present], axis=0)
         return middle
+
+    def levels(self) -> Levels:
+        """Of bars, closes and adjusted closes."""
+        return Levels(self.level(), self.log("close"), self.adjusted())
 
     def openings(self) -> Floats:
         """[T] a level that moves as prices do from a close to the next open, and no more.

@@ -8,7 +8,7 @@ import pandas as pd
 
 from drltrade.data.bars import PRICES
 from drltrade.data.faults import Floats, Mask
-from drltrade.data.levels import off_by
+from drltrade.data.levels import Levels, off_by
 from drltrade.data.mending import Mending, Rescaled
 from drltrade.data.unadjusted import adjust_for_forgotten_splits
 
@@ -84,29 +84,41 @@ def _units(mending: Mending, symbol: str, told: Floats | float) -> bool:
     """Bars in pence among those in pounds, or the reverse; whether they are in one unit now."""
     level, adjusted = mending.level() + told, mending.adjusted()
     # Splits that are told of, and prices not adjusted for, are no change of unit.
-    off = off_by(level, adjusted, 100.0, SWITCH)
+    off = off_by(Levels(level, mending.log("close") + told, adjusted), 100.0, SWITCH)
     # At its end an adjusted close is the close: where it is, both are in the right unit there.
     there = np.flatnonzero(np.isfinite(level) & (adjusted is None or np.isfinite(adjusted)))
     last = int(there[-1]) if len(there) else 0
     at_end = adjusted is not None and bool(abs(adjusted[last] - level[last]) < AT_END)
-    varies = [bool(each.any() and not each.all()) for each in off]
+    varies = [bool(each.any() and not each.all()) for each in off[:2]]
     hundredths = _in_hundredths(symbol)
+    found = []
     for number, (high, columns) in enumerate(
-        zip(off, (list(PRICES), ["adjusted close"]), strict=True)
+        zip(off[:2], (list(PRICES), ["adjusted close"]), strict=True)
     ):
         if not varies[number] or (number == 1 and adjusted is None):
             continue
-        low_is_wrong = float(high.mean()) > 0.5
+        low_is_wrong = hundredths or float(high.mean()) > 0.5
         if hundredths and float(high.mean()) < LEAST_HIGH:
             # The exchange says one thing and nearly all bars another: it is found, and stays.
             return False
-        low_is_wrong |= hundredths
         if at_end and not varies[1 - number]:
             low_is_wrong = bool(high[last])
+        elif not hundredths and _in_doubt(high != low_is_wrong, off.doubtful):
+            return False
         factor = 100.0 if low_is_wrong else 0.01
-        why = f"{_times(factor)} of what the other bars are"
-        mending.mend((high != low_is_wrong) & np.isfinite(level), columns, factor, why)
+        found.append(((high != low_is_wrong) & np.isfinite(level), columns, factor))
+    for wrong, columns, factor in found:
+        mending.mend(wrong, columns, factor, f"{_times(factor)} of what the other bars are")
     return True
+
+
+def _in_doubt(wrong: Mask, doubtful: Mask) -> bool:
+    """Whether those that are wrong are the most between two doubts, though the fewest of all.
+
+    Where it is open whether the unit changes, what lies on either side says nothing of the other.
+    """
+    part = np.cumsum(doubtful)
+    return bool((np.bincount(part, wrong) > 0.5 * np.bincount(part)).any())
 
 
 def _single_prices(mending: Mending, told: Floats | float) -> None:

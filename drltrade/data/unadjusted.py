@@ -109,18 +109,17 @@ def _unadjusted(mending: Mending, row: int) -> list[_Run]:
     """Mend the bars before a split that are not adjusted for it; which they are."""
     frame, split = mending.frame, _shares(mending, row)
     # What lies after the split is right: it is the last thing that is looked at.
-    end = min(row + 1, len(frame))
-    adjusted, level, others = mending.adjusted(), mending.level(), _other_splits(frame, row)
+    levels, others, end = mending.levels(), _other_splits(frame, row), row + 1
     states = off_by(
-        level[:end], None if adjusted is None else adjusted[:end], split,
-        SWITCH, last=True, at=row, cheap=AT_SPLIT, others=others[:end],
+        levels.until(end), split, SWITCH,
+        last=True, at=row, cheap=AT_SPLIT, others=others[:end],
     )  # fmt: skip
-    price, other = (_padded(each, len(frame)) for each in states)
+    price, other = (_padded(each, len(frame)) for each in states[:2])
     volume = frame["volume"].to_numpy(np.float64)
     found = []
     for run in runs(price | other):
         if _agrees(mending, price, other, run, row) and not _true_move(volume, run, row, split):
-            first = run[0] or proven_beginning(level, run[1], split, others)
+            first = run[0] or proven_beginning(levels.price, run[1], split, others)
             off = bool(price[first]), bool(other[first])
             found.append(_Run(first, run[1], *off, guessed=run[1] == row and first > run[0]))
     for each in found:

@@ -322,3 +322,40 @@ def test_a_special_dividend_out_of_turn_is_no_hundredfold_of_the_usual_ones():
     wrong = with_actions(quiet_bars(), [(row, 1.2 if row == 64 else 0.012) for row, _ in usual])
     log = repairs(wrong, "A", "split")
     assert log.loc[log["kind"] == "dividend", "after"].tolist() == pytest.approx([0.012])
+
+
+def wild(moves, seed=0):
+    """[120] monthly bars that move by 40%, and by what is told at some; not adjusted for payments.
+
+    Their middle is far from their close, as is that of bars that move so.
+    """
+    rng = np.random.default_rng(seed)
+    returns = rng.normal(0.0, 0.4, 120)
+    for row, move in moves.items():
+        returns[row] = move
+    close = 50.0 * np.exp(np.cumsum(returns))
+    opened = np.append(close[0], close[:-1])
+    high, low = np.maximum(opened, close) * 1.1, np.minimum(opened, close) / 1.1
+    frame = pd.DataFrame(
+        {"open": opened, "high": high, "low": low, "close": close, "volume": 1000.0},
+        pd.date_range("2010-01-01", periods=120, freq="MS", name="time"),
+    )
+    return with_actions(frame, PAID)
+
+
+def test_a_unit_that_may_as_well_be_a_crash_changes_nothing_else():
+    # A bar in hundredths at the end of a rise: the bars after it are not in another unit.
+    for seed in range(4):
+        good = wild({59: 1.9, 60: 0.1, 61: 0.1}, seed)
+        bad = put(
+            scaled(good, [60], 0.01), 60, adjusted_close=good["adjusted close"].iloc[60] / 100
+        )
+        log = repairs(bad, "A", "split")
+        assert set(log["time"]) <= {good.index[60]}
+
+
+def test_the_ratio_to_the_adjusted_close_is_that_of_the_close():
+    # The middle of a bar that more than doubles is no price that the adjusted close knows of.
+    for seed in range(4):
+        good = wild({60: 0.3, 61: 0.8, 62: 0.7}, seed)
+        check(scaled(good, [20, 60, 61], 100.0), good)
