@@ -32,17 +32,19 @@ from cosmic_ray.plugins import get_operator, operator_names
 from timing import print_machine, print_table
 
 ROOT = Path(__file__).parents[1]
+BY_HAND = "tests/market/test_between_bars.py tests/market/test_unit_of_shares.py"
 TESTED = {
     "drltrade/market/account.py": "tests/market/test_account.py "
-    "tests/market/test_portfolio_rule.py",
-    "drltrade/market/costs.py": "tests/market/test_costs.py",
+    f"tests/market/test_portfolio_rule.py {BY_HAND}",
+    "drltrade/market/costs.py": f"tests/market/test_costs.py {BY_HAND}",
     "drltrade/market/fills.py": "tests/market/test_account.py tests/market/test_costs.py "
-    "tests/market/test_portfolio_rule.py",
+    f"tests/market/test_portfolio_rule.py {BY_HAND}",
     "drltrade/market/holding.py": "tests/market/test_account.py tests/market/test_costs.py",
     "drltrade/market/intrabar.py": "tests/market/test_account.py tests/envs/test_bounds.py "
-    "tests/market/test_unit_of_shares.py tests/market/test_portfolio_rule.py",
-    "drltrade/market/orders.py": "tests/market/test_account.py tests/market/test_costs.py",
-    "drltrade/market/rewards.py": "tests/market/test_rewards.py",
+    f"tests/market/test_portfolio_rule.py {BY_HAND}",
+    "drltrade/market/orders.py": "tests/market/test_account.py tests/market/test_costs.py "
+    f"{BY_HAND}",
+    "drltrade/market/rewards.py": "tests/market/test_rewards.py tests/market/test_reward_spec.py",
     "drltrade/market/reward_spec.py": "tests/market/test_reward_spec.py",
     "drltrade/market/tensors.py": "tests/market/test_tensors.py",
     "drltrade/market/counterfactual.py": "tests/market/test_counterfactual.py",

@@ -184,3 +184,15 @@ def test_random_timing_of_orders_for_amounts_takes_what_was_held():
     found = random_timing(own, 1)[:, 0]
     np.testing.assert_allclose(found, [own.weights[4, 0], 0.0, own.weights[2, 0], np.nan,
                                        own.weights[4, 0]])  # fmt: skip
+
+
+def test_mean_reversion_holds_nothing_before_its_first_signal():
+    close = np.array([10.0, 11.0, 10.5, 10.7, 10.6, 10.65])
+    assert mean_reversion(close, range(1, 5), -1.0, 1.0, window=3, width=5.0).tolist() == [0, 0, 0]
+
+
+def test_buy_and_hold_of_one_asset_borrows_nothing():
+    config = TradingConfig(positions=(-2.0, 0.0, 2.0))
+    targets = baseline_targets("buy-and-hold", market(np.full(6, 10.0)), range(1, 5), config)
+    assert targets[0].tolist() == [1.0]
+    assert np.isnan(targets[1:]).all()

@@ -10,7 +10,7 @@ from known_policies import Filter, Rule, rung
 
 from drltrade.errors import ConfigError
 from drltrade.evaluation.optimality import can_be_solved, fresh, played, score, solved
-from drltrade.evaluation.players import SB3Player, player
+from drltrade.evaluation.players import SB3Player, accounts, player
 
 BARS = 200_000
 
@@ -185,3 +185,8 @@ def test_shown_actions_come_back_as_weights():
         predict=lambda observation, **options: (np.zeros((len(observation), 1), np.float32), None),
     )
     assert played(model, market, truth).share == pytest.approx(1.0, abs=1e-4)  # 0 is a weight of 2
+
+
+def test_accounts_are_told_of_what_an_environment_s_are():
+    told = accounts([0.5, -1.0], tenure=3.0)
+    assert told.tolist() == [[0.5, 0.0, 3.0, 0.0], [-1.0, 0.0, 3.0, 0.0]]

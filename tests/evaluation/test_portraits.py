@@ -52,3 +52,8 @@ def test_what_one_bar_does_not_say_is_drawn_along_a_path():
     task, truth = rung("ar1-cost", features=["signal(1)", "log_return(1)"])
     rule = Rule(task, lambda state, held: truth.act(state[:, :1], held))
     assert portrait(rule, task, truth).kind == "path"
+
+
+def test_two_bars_say_what_one_does_not():
+    task, truth = rung("ar1-cost", window=2)
+    assert portrait(Rule(task, truth.act), task, truth).kind == "path"

@@ -65,3 +65,7 @@ def test_figures_of_a_short_period_are_none_but_beta(task):
     assert list(found) == list(RELATIVE)
     assert np.isfinite(found["beta"])
     assert np.isnan([found[k] for k in ("alpha", "information_ratio", "tracking_error")]).all()
+
+
+def test_beta_of_two_bars_is_a_slope():
+    assert beta(np.array([0.01, 0.04]), np.array([0.02, 0.03])) == pytest.approx(3.0)

@@ -94,3 +94,13 @@ def test_bars_that_stand_still_are_the_same_one_by_one():
     whole, stream = feature_table(bars, names), FeatureStream(names)
     parts = pd.concat([stream.update(bars.iloc[i : i + 50]) for i in range(0, len(bars), 50)])
     pd.testing.assert_frame_equal(parts.loc[whole.index], whole, rtol=0, atol=0, check_freq=False)
+
+
+@pytest.mark.parametrize("text", NAMES)
+def test_a_feature_of_a_price_that_never_moved_is_neutral(text):
+    bars = frame(5.0)
+    still = bars.iloc[MOVING : MOVING + FLAT]
+    table = feature_table(still, [text])
+    assert np.isfinite(table.to_numpy()).all()
+    if text.split("(")[0] not in OF_THE_CALENDAR:
+        np.testing.assert_allclose(table, NEUTRAL.get(text, 0.0), rtol=0, atol=1e-9)

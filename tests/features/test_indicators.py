@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from drltrade.data.catalog import load_bars
-from drltrade.features import indicators
+from drltrade.features import indicators, kernels
 
 
 def random_walk(seed, length=700):
@@ -168,3 +168,17 @@ def test_the_variance_ratio_of_a_random_walk_is_one(q):
     assert np.isfinite(found).all()
     # The quotient of two unbiased variances is unbiased to the first order.
     assert found.mean() == pytest.approx(1.0, abs=3 * found.std() / np.sqrt(3000) + 0.01)
+
+
+def test_supertrend_rises_until_a_close_falls_through_its_band():
+    close = np.full(8, 100.0)
+    high, low = close + 1.0, close - 1.0
+    # The true range is 2, the middle 100: the band lies at 100 - 1.5 x 2, until 90 is below it.
+    close[6], low[6] = 90.0, 89.0
+    bands = indicators.supertrend(high, low, close, 3, 1.5)
+    assert bands[3:6].tolist() == [97.0, 97.0, 97.0]
+    assert bands[6] > close[6]
+
+
+def test_deviations_of_fewer_values_than_the_window_are_none():
+    assert kernels.absolute_deviations(np.zeros(2), 5, np.zeros(0)).shape == (0,)

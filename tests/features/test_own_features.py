@@ -151,3 +151,12 @@ def test_audit_takes_a_series(frame):
     (leak,) = audit(lambda bars: bars["close"].shift(-1), frame, cuts=4)
     assert leak.feature == "close"
     assert audit(lambda bars: bars["close"].shift(1), frame, cuts=4) == []
+
+
+def test_own_function_may_have_a_value_at_the_first_bar(frame):
+    def volume_share(bars):
+        return bars["volume"] / bars["volume"].expanding().sum()
+
+    table = feature_table(frame, [volume_share])
+    assert table.index[0] == frame.index[0]
+    assert table.iloc[0, 0] == 1.0

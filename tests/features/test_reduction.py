@@ -96,3 +96,9 @@ def test_redundancy_is_the_mean_over_what_is_chosen():
     between[2, :2] = between[:2, 2] = 0.3
     # 0.5 - 0.3 is more than 0.1 - 0; 0.5 - 0.6, of a sum, would not be.
     assert _most_relevant(relevance, between, [0, 1, 2, 3], 3) == [0, 1, 2]
+
+
+def test_components_have_no_mean_in_the_train_period():
+    table = market(3, 500)[0] + 7.0
+    scores = Components.fit(table, Pca(components=4)).transform(table)
+    np.testing.assert_allclose(scores.mean(), 0.0, atol=1e-10)

@@ -1,11 +1,14 @@
 """Regimes are found, from the train period alone, and filtered without the future."""
 
+import itertools
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from drltrade.data.catalog import load_bars
 from drltrade.errors import DataError
+from drltrade.features import kernels
 from drltrade.features.kinds import History
 from drltrade.features.memory import Memory
 from drltrade.features.regimes import regime_probability
@@ -86,3 +89,27 @@ def test_nothing_to_learn_from():
         learn_features({"X": frame}, ["regime"], Context(), pd.Timestamp.max)
     with pytest.raises(DataError, match=r"regime\(\) learns from a train period; nothing was"):
         feature_table(frame, ["regime"])
+
+
+def test_what_is_expected_of_the_regimes_is_the_sum_over_all_paths():
+    """Likelihood, moments and moves of Baum and Welch, by adding up 2^6 paths."""
+    returns = np.array([0.004, -0.03, 0.011, 0.002, -0.018, 0.007])
+    mean, deviation = np.array(TRUE["mean"]), np.array(TRUE["deviation"])
+    stay = np.array([0.9, 0.7])
+    move = np.array([[0.9, 0.1], [0.3, 0.7]])
+    density = np.exp(-0.5 * ((returns[:, None] - mean) / deviation) ** 2) / deviation
+    total, moments, moves = 0.0, np.zeros((3, 2)), np.zeros((2, 2))
+    for path in itertools.product((0, 1), repeat=len(returns)):
+        chance = [0.75, 0.25][path[0]]  # of the chain in the long run
+        chance *= np.prod([move[a, b] for a, b in itertools.pairwise(path)])
+        chance *= np.prod(density[range(len(path)), path])
+        total += chance
+        for state, r in zip(path, returns, strict=True):
+            moments[:, state] += chance * np.array([1.0, r, r * r])
+        for a, b in itertools.pairwise(path):
+            moves[a, b] += chance
+    sums, chances = np.zeros((3, 2)), np.zeros((2, 2))
+    found = kernels.expected_regimes(returns, mean, deviation, stay, sums, chances)
+    assert found == pytest.approx(np.log(total), rel=1e-12)
+    np.testing.assert_allclose(sums, moments / total, rtol=1e-12)
+    np.testing.assert_allclose(chances, moves / total, rtol=1e-12)

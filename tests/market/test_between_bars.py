@@ -18,8 +18,8 @@ def bar(low=100.0, volume=1000.0, close=100.0):
     )
 
 
-def step(plan, terms, account, target, now, amount=0.0):
-    return make_rule(SCALAR, plan)(account, target, amount, now, 1e-3, terms)
+def step(plan, terms, account, target, now, amount=0.0, floor=1e-3):
+    return make_rule(SCALAR, plan)(account, target, amount, now, floor, terms)
 
 
 def test_pressure_fades_by_its_memory_and_grows_by_what_is_traded():
@@ -81,3 +81,21 @@ def test_a_position_closed_within_the_bar_takes_its_pending_order_with_it():
     assert (closed.account.units, closed.account.pending) == (0.0, 0.0)
     kept = step(plan, terms, account, HOLD, bar(low=96.0)._replace(**halted))
     assert (kept.account.units, kept.account.pending) == (10.0, 40.0)
+
+
+def test_a_margin_call_does_not_wait_for_a_whole_unit_of_money():
+    # The same in thousandths: at 0.0666 the equity is a ten-thousandth short.
+    plan, terms = Plan(margin=True), Terms(maintenance=0.25, lowest=-2.0, highest=2.0)
+    account = Account(-1.0, 20.0, 0.1, 0.0, 0.0)
+    now = Bar(0.1, 0.1, 0.1, 0.0, open=0.1, high=0.1, low=0.0666, volume=1000.0, next_volume=1000.0)
+    called = step(plan, terms, account, HOLD, now, floor=1e-9)
+    assert called.exit_price == pytest.approx(0.2 / 3.0, rel=1e-12)
+
+
+@pytest.mark.parametrize("units", [1.0, -1.0])
+def test_a_single_unit_is_stopped_as_many_are(units):
+    terms = Terms(stop_loss=0.1, lowest=-1.0, highest=1.0)
+    account = Account(1000.0 - 100.0 * units, units, 100.0, 0.0, 0.0)
+    now = bar(low=85.0) if units > 0 else bar()._replace(high=115.0)
+    stopped = step(Plan(brackets=True), terms, account, HOLD, now)
+    assert stopped.exit_price == pytest.approx(100.0 - 10.0 * units, rel=1e-12)

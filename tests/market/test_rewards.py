@@ -259,3 +259,11 @@ def test_a_step_writes_to_nothing_it_is_given(returns):
         for array in (*state, *step):
             array.flags.writeable = False
         function.step(state, step)
+
+
+def test_differential_sharpe_is_paid_up_to_a_ratio_of_a_thousand():
+    # Means of 1%; deviations of a hundredth and of two thousandths of that.
+    for deviation, paid in ((1e-4, True), (0.5e-5, False)):
+        state = (0.01, 0.01**2 + deviation**2)
+        _, reward = make_reward(SCALAR, "differential_sharpe").step(state, ONE)
+        assert (reward != 0.0) is paid
