@@ -59,6 +59,8 @@ IN_TURN = 1.4
 """Log odds of its time from which a dividend that is not recorded was due."""
 FELL = 5.0
 """Log odds by the price alone from which a dividend is a hundred times what two witnesses say."""
+CERTAIN = 50.0
+"""Log odds of what cannot be otherwise."""
 LIKE = np.log(1.6)
 """How far a dividend that is missing may be from the others."""
 
@@ -179,7 +181,9 @@ def _amounts(series: Series, before: list[float | None] | None = None) -> list[f
             amounts.append(event.paid if none_adjusted else _unadjusted(series, number))
         else:
             kind, told = _told(event)
-            if kind == "other":
+            if told >= event.before:
+                gained = -CERTAIN  # nobody pays more than a share is worth
+            elif kind == "other":
                 # No fault that is known makes such a step: by the price alone.
                 gained = series.fell(number, told, event.paid)
             else:

@@ -15,6 +15,8 @@ SAME = 2e-5
 """Relative difference of two ratios that are the same."""
 ROUNDED = 6.0
 """Times the median change of the ratio of neighbours, where they are rounded."""
+SPOILT = 0.01
+"""Share of negative adjusted closes that are no single mistakes."""
 
 
 class Filled(NamedTuple):
@@ -42,8 +44,8 @@ def filled(frame: pd.DataFrame, raw: bool) -> list[Filled]:
         return []
     with np.errstate(invalid="ignore", divide="ignore"):
         ratio = np.where(no_close | no_adjusted, np.nan, adjusted / close)
-    if (adjusted < 0).mean() > 0.01:
-        return []  # by dividends above their price
+    if is_spoilt(adjusted):
+        return []
     told = _told(frame, ratio, raw)
     found = []
     high, low = (frame[name].to_numpy(np.float64) for name in ("high", "low"))
@@ -59,6 +61,11 @@ def filled(frame: pd.DataFrame, raw: bool) -> list[Filled]:
         within = np.clip(values, low, high)
         found.append(Filled("close", np.where(rows, within, close), rows))
     return found
+
+
+def is_spoilt(adjusted: Floats) -> bool:
+    """Whether adjusted closes [T] say nothing: dividends above their price made them negative."""
+    return bool((adjusted < 0).mean() > SPOILT)
 
 
 def _told(frame: pd.DataFrame, ratio: Floats, raw: bool) -> Floats:

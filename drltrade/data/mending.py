@@ -7,6 +7,7 @@ import pandas as pd
 
 from drltrade.data.bars import PRICES
 from drltrade.data.faults import Floats, Mask
+from drltrade.data.filled import is_spoilt
 from drltrade.data.levels import Levels
 
 
@@ -75,5 +76,7 @@ class Mending:
         return np.where(np.isfinite(gaps), level, np.nan)
 
     def adjusted(self) -> Floats | None:
-        """[T] log of the adjusted close."""
-        return self.log("adjusted close") if "adjusted close" in self.frame else None
+        """[T] log of the adjusted close; None where there is none, or it says nothing."""
+        if "adjusted close" not in self.frame or is_spoilt(self.frame["adjusted close"].to_numpy()):
+            return None
+        return self.log("adjusted close")

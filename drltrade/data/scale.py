@@ -127,7 +127,7 @@ def _single_prices(mending: Mending, told: Floats | float) -> None:
     steps = [
         each is not None and bool((np.abs(np.diff(each)) > 3.0).any()) for each in (level, adjusted)
     ]
-    for name in [*PRICES, *(["adjusted close"] if "adjusted close" in mending.frame else [])]:
+    for name in [*PRICES, *(["adjusted close"] if adjusted is not None else [])]:
         own = name == "adjusted close"  # it has a level of its own
         value = mending.log(name) + (0.0 if own else told)
         reference = value if own else level

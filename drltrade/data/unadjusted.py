@@ -144,7 +144,7 @@ def _odds(mending: Mending, row: int, told: list[int], prices: bool, adjusted: b
 def _mend_prices(mending: Mending, run: _Run, row: int) -> None:
     """Adjust the prices, or the adjusted closes, of a run for a split."""
     columns = [*PRICES] * run.prices
-    columns += ["adjusted close"] * (run.adjusted and "adjusted close" in mending.frame)
+    columns += ["adjusted close"] * (run.adjusted and mending.adjusted() is not None)
     mending.mend(_mask(mending, run), columns, 1.0 / _shares(mending, row), _why(mending, row))
 
 

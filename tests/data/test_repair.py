@@ -359,3 +359,13 @@ def test_the_ratio_to_the_adjusted_close_is_that_of_the_close():
     for seed in range(4):
         good = wild({60: 0.3, 61: 0.8, 62: 0.7}, seed)
         check(scaled(good, [20, 60, 61], 100.0), good)
+
+
+@pytest.mark.parametrize("factor", [100.0, 1535.0])
+def test_an_adjusted_close_of_payments_above_their_price_is_made_anew(factor):
+    # The second is that of a vendor who took won for dollars.
+    good = with_actions(quiet_bars(), PAID)
+    left = (1.0 - factor * good["dividend"] / good["close"].shift(1)).to_numpy()
+    spoilt = good["close"] * np.append(np.cumprod(left[:0:-1])[::-1], 1.0)
+    assert (spoilt < 0).any() == (factor > 1000)
+    check(good.assign(**{"adjusted close": spoilt}), good)
