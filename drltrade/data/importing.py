@@ -23,7 +23,7 @@ class Unstated(ConfigError):
 
     def __init__(self, keys: Sequence[str]) -> None:
         fields = Layout.model_fields
-        asked = "; ".join(f"{key} ({fields[key].description})" for key in keys)
+        asked = "; ".join(f"--{key} ({fields[key].description})" for key in keys)
         super().__init__(f"an import does not guess: state {asked}")
         self.keys = tuple(keys)
 
@@ -86,7 +86,7 @@ def import_prices(
     for file in _files(path):
         published = read_published(file, layout, symbol)
         _check_same(known, published, str(file))
-        _check_stated(published.layout, ("zone", "adjustment"))
+        _check_stated(published)
         known, read_as = published, [*read_as, published.read_as, *published.remarks]
         dropped += published.dropped
         lengths |= {published.frequency} - {None}
@@ -100,8 +100,8 @@ def import_prices(
             frames[each] = once
     assert known is not None
     frequency = known.layout.frequency or common_frequency(frames, str(path))
-    if frequency != "1d":
-        _check_stated(known.layout, ("label",))
+    if frequency != "1d" and known.layout.label is None:
+        raise Unstated(["label"])
     if known.layout.label == "open" and lengths != {frequency}:
         raise DataError(
             f"{path}: files of {', '.join(sorted(map(str, lengths)))} bars: state which "
@@ -130,8 +130,11 @@ def import_prices(
     return Imported(stored, tuple(frames), bars, dropped, said)
 
 
-def _check_stated(known: Layout, keys: Sequence[str]) -> None:
-    missing = [key for key in keys if getattr(known, key) is None]
+def _check_stated(published: Published) -> None:
+    """Ask for zone and adjustment, and at once for the label that will be asked for next."""
+    missing = [key for key in ("zone", "adjustment") if getattr(published.layout, key) is None]
+    if missing and published.layout.label is None and published.frequency not in (None, "1d"):
+        missing.append("label")
     if missing:
         raise Unstated(missing)
 

@@ -66,10 +66,10 @@ def test_a_file_is_imported_listed_and_loaded(command, tmp_path):
     told = ("--zone", "UTC", "--time-unit", "s", "--column", "volume=Volume BTC",
             "--column", "time=unix", "--name", "coins", "--symbol", "BTC/USDT")  # fmt: skip
     code, _, err = command("data", "import", "coins.csv", *told)
-    assert (code, "does not guess: state adjustment" in err) == (2, True)
+    assert (code, "does not guess: state --adjustment" in err) == (2, True)
     told += ("--adjustment", "full")
     code, _, err = command("data", "import", "coins.csv", *told)
-    assert (code, "state label (Which end of its bar a time is." in err) == (2, True)
+    assert (code, "state --label (Which end of its bar a time is." in err) == (2, True)
     told += ("--label", "open")
     code, out, _ = command("data", "import", "coins.csv", *told)
     assert (code, "coins/1h: 20 new bars of 1 symbols; 1 that were there twice" in out) == (0, True)

@@ -80,9 +80,9 @@ def test_raw_prices_are_adjusted_when_they_are_loaded(put):
 @pytest.mark.parametrize(
     ("layout", "message"),
     [
-        (Layout(), r"does not guess: state zone \(IANA name.*; adjustment \(What the prices"),
-        (Layout(zone="UTC"), r"state adjustment \("),
-        (Layout(zone="UTC", adjustment="raw"), r"state label \(Which end"),
+        (Layout(), r"does not guess: state --zone \(IANA name.*; --adjustment \(What the prices"),
+        (Layout(zone="UTC"), r"state --adjustment \(What.*; --label \(Which end"),
+        (Layout(zone="UTC", adjustment="raw"), r"state --label \(Which end"),
     ],
 )
 def test_what_is_not_stated_is_asked_for(put, layout, message):
@@ -249,7 +249,7 @@ def test_one_bar_is_appended_at_the_frequency_there_is(put):
 
 def test_weeks_need_a_label_and_days_have_dates(put):
     weeks = days(6, 13, 20)
-    with pytest.raises(ConfigError, match="state label"):
+    with pytest.raises(ConfigError, match="state --label"):
         put("A.csv", {"A.csv": weeks})
     put("A.csv", {"A.csv": weeks}, NEW_YORK.model_copy(update={"label": "open"}))
     assert str(load_bars("A").frame("A").index[0].date()) == "2020-01-12"
