@@ -132,3 +132,14 @@ def test_the_command_runs_a_strategy_of_a_file(tmp_path, monkeypatch, capsys):
     told = json.loads(capsys.readouterr().out)
     assert told["exposure"] == pytest.approx(1.0, abs=0.02)
     assert told["trades"] > 20
+
+
+def test_a_strategy_of_two_assets_is_given_both():
+    seen = []
+
+    def both(frames):
+        seen.append(sorted(frames))
+        return dict.fromkeys(frames, 0.25)
+
+    drltrade.backtest(both, env="us5-portfolio", symbols=["IBM", "MSFT"])
+    assert seen[0] == ["IBM", "MSFT"]

@@ -61,3 +61,8 @@ def test_where_nothing_can_be_earned_the_verdict_is_in_standard_errors():
 
 def test_without_seeds_there_is_nothing_to_share():
     assert RungScore("m", "", unfit="it does not fit").share is None
+
+
+def test_the_interquartile_mean_is_that_of_each_row():
+    rows = np.array([[9.0, 1.0, 2.0, 3.0, -50.0, 4.0, 5.0, 60.0]] * 3) + np.arange(3.0)[:, None]
+    assert interquartile_mean(rows).tolist() == [3.5, 4.5, 5.5]

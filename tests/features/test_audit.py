@@ -188,3 +188,8 @@ def test_leak_reads_as_a_sentence():
     assert str(leak) == (
         "rsi(14) at 2020-01-02 00:00:00 changes by up to 0.25 when the bars after x are cut off"
     )
+
+
+def test_the_last_bar_but_one_can_be_cut():
+    bars = load_bars("us5").frame("IBM").iloc[:200]
+    assert audit(lambda bars: bars[["close"]], bars, cuts=[0, 198]) == []

@@ -8,7 +8,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from drltrade.data.catalog import load_bars
+from drltrade.errors import ConfigError
 from drltrade.features import indicators, kernels
+from drltrade.features.declarations import parse_feature
 
 
 def random_walk(seed, length=700):
@@ -182,3 +184,18 @@ def test_supertrend_rises_until_a_close_falls_through_its_band():
 
 def test_deviations_of_fewer_values_than_the_window_are_none():
     assert kernels.absolute_deviations(np.zeros(2), 5, np.zeros(0)).shape == (0,)
+
+
+def test_parabolic_begins_long_where_the_first_move_is_no_further_down_than_up():
+    high, low = np.array([10.0, 11.0, 11.0]), np.array([9.0, 8.0, 8.5])
+    # Begun long at the low before, it is broken at once, and stands at the high; begun short at the
+    # high before, it is broken as well, and stands at the low.
+    assert indicators.parabolic_sar(high, low, 0.02, 0.2)[1] == 11.0
+    further = low - np.array([0.0, 0.5, 0.0])
+    assert indicators.parabolic_sar(high, further, 0.02, 0.2)[1] == 7.5
+
+
+def test_a_parameter_may_be_at_its_bound():
+    assert parse_feature("fracdiff(2, 50)").values[0] == 2.0
+    with pytest.raises(ConfigError, match="from 0"):
+        parse_feature("fracdiff(2.01, 50)")

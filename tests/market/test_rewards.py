@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from drltrade.market.namespaces import SCALAR
-from drltrade.market.reward_spec import available_rewards, make_reward
+from drltrade.market.reward_spec import available_rewards, make_reward, parse_reward
 from drltrade.market.rewards import (
     MINIMUM_VARIANCE,
     REWARDS,
@@ -267,3 +267,7 @@ def test_differential_sharpe_is_paid_up_to_a_ratio_of_a_thousand():
         state = (0.01, 0.01**2 + deviation**2)
         _, reward = make_reward(SCALAR, "differential_sharpe").step(state, ONE)
         assert (reward != 0.0) is paid
+
+
+def test_the_aversion_to_variance_is_one_by_default():
+    assert parse_reward("mean_variance") == parse_reward("mean_variance(1)")
