@@ -159,3 +159,7 @@ def test_nothing_is_said_of_a_year_after_less_than_sixty_sessions() -> None:
     assert {name for name in m.ANNUAL if not math.isnan(short[name])} == set()
     assert {name for name in m.ANNUAL if math.isnan(whole[name])} == set()
     assert short["total_return"] == pytest.approx(1.01**3 - 1)
+
+
+def test_an_account_that_owes_money_has_lost_all_of_it():
+    assert m.annual_return(np.array([100.0, -30.0, -60.0]), 252.0) == -1.0
