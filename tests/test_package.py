@@ -1,6 +1,7 @@
 """What is shipped, and what every file keeps to."""
 
 import inspect
+import re
 import subprocess
 import sys
 import tomllib
@@ -85,3 +86,11 @@ def test_the_wheel_carries_presets_data_and_everything_else(tmp_path):
     assert sources <= names
     assert not any(name.startswith(("tests/", "benchmarks/", "notebooks/")) for name in names)
     assert not any("runs/" in name or "store/" in name for name in names)
+
+
+@pytest.mark.parametrize("page", ["docs/architecture.md", "CONTRIBUTING.md", "README.md"])
+def test_every_file_that_a_page_names_is_there(page):
+    named = re.findall(r"`(drltrade/[\w/.]*?)/?`", (ROOT / page).read_text("utf-8"))
+    paths = [each for each in named if "/" in each.removeprefix("drltrade/") or "." in each]
+    assert paths or page == "README.md"
+    assert [each for each in paths if not (ROOT / each).exists()] == []
