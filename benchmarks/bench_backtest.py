@@ -31,8 +31,8 @@ from timing import print_machine, print_table, rates
 from drltrade.backtesting.engine import replay
 from drltrade.backtesting.trades import trades
 from drltrade.market.paths import (
-    BLOCKS,
-    COLUMNS,
+    Block,
+    Column,
     make_room,
     make_sweep_room,
     replay_kernel,
@@ -84,9 +84,9 @@ def one_path() -> dict[str, Work]:
     amounts = np.zeros((BARS, 1))
 
     def alone() -> None:
-        columns = np.zeros((len(COLUMNS), BARS + 1))
+        columns = np.zeros((len(Column), BARS + 1))
         columns[:2, 0] = EQUITY
-        blocks = np.zeros((len(BLOCKS), BARS + 1, 1))
+        blocks = np.zeros((len(Block), BARS + 1, 1))
         kernel(tape, table, targets[:, None], amounts, columns, blocks, rules.floor, room)
 
     ledger = replay(targets, market, range(BARS + 1), rules)
@@ -132,7 +132,7 @@ def many_assets() -> dict[str, Work]:
     tape, table = market.tape("next_open", 32)[:SWEPT], TERMS.table(ASSETS, 32)
     padded = np.pad(targets, ((0, 0), (0, 2)), constant_values=np.nan)
     kernel, amounts = replay_kernel(rules.plan), np.zeros((SWEPT, 32))
-    columns, blocks = np.zeros((len(COLUMNS), SWEPT + 1)), np.zeros((len(BLOCKS), SWEPT + 1, 32))
+    columns, blocks = np.zeros((len(Column), SWEPT + 1)), np.zeros((len(Block), SWEPT + 1, 32))
     columns[:2, 0] = EQUITY
 
     def alone() -> None:

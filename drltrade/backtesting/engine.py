@@ -11,7 +11,7 @@ from drltrade.agents.policy import plain
 from drltrade.backtesting.ledger import Floats, Ledger, Ruin
 from drltrade.envs.observations import windows
 from drltrade.envs.single import MarketEnv
-from drltrade.market.paths import BLOCKS, COLUMNS, make_room, replay_kernel, width_of
+from drltrade.market.paths import Block, Column, make_room, replay_kernel, width_of
 from drltrade.market.rules import Rules
 from drltrade.market.standing import account_features
 from drltrade.market.state import COST_PARTS
@@ -76,36 +76,38 @@ def replay(orders: Floats, market: Market, rows: range, rules: Rules) -> Ledger:
     targets[:-1, :n], targets[-1], targets[:, n:] = orders[:, :n], np.nan, np.nan
     if orders.shape[1] > n:
         amounts[:-1, :n] = orders[:, n:]
-    columns = np.zeros((len(COLUMNS), len(orders) + 1))
-    columns[: COLUMNS.index("equity") + 1, 0] = rules.initial_equity
-    blocks = np.zeros((len(BLOCKS), len(orders) + 1, width))
+    columns = np.zeros((len(Column), len(orders) + 1))
+    columns[[Column.cash, Column.equity], 0] = rules.initial_equity
+    blocks = np.zeros((len(Block), len(orders) + 1, width))
     closed = replay_kernel(rules.plan)(
         market.tape(fill, width)[first:last], rules.terms.table(n, width), targets[:-1],
         amounts[:-1], columns, blocks, rules.floor, make_room(width),
     )  # fmt: skip
-    path = dict(zip(COLUMNS, columns, strict=True))
-    units, fill_price, exits, exit_price = blocks[:, :, :n]
+    blocks = blocks[:, :, :n]
+    fill_price, exits, exit_price = (
+        blocks[each] for each in (Block.fill_price, Block.exit_units, Block.exit_price)
+    )
     fill_price[0] = np.nan
     exit_price = np.where(exits != 0.0, exit_price, np.nan) if closed else np.full((), np.nan)
     exit_price = np.broadcast_to(exit_price, exits.shape)
-    equity, turnover = path["equity"], path["turnover"]
+    equity, turnover = columns[Column.equity], columns[Column.turnover]
     turnover[1:] /= equity[:-1]
     return Ledger(
         symbols=market.symbols,
         times=market.times[first : last + 1],
         close=market.close[first : last + 1],
-        units=units,
+        units=blocks[Block.units],
         fill_price=fill_price,
         exit_units=exits,
         exit_price=exit_price,
-        cash=path["cash"],
+        cash=columns[Column.cash],
         equity=equity,
         turnover=turnover,
-        costs={part: path[part] for part in COST_PARTS},
+        costs={part: columns[Column[part]] for part in COST_PARTS},
         targets=targets[:, :n],
         fill=fill,
         periods_per_year=market.periods_per_year,
-        ruin=_ruin(path["ruined"], path["forgiven"]),
+        ruin=_ruin(columns[Column.ruined], columns[Column.forgiven]),
     )
 
 

@@ -1,6 +1,7 @@
 """Whole paths of targets through the rule, under numba: one account, or thousands side by side."""
 
 import math
+from enum import IntEnum
 from functools import cache
 from typing import Any
 
@@ -19,24 +20,57 @@ from drltrade.market.kernels import (
     terms_reader,
 )
 from drltrade.market.scratch import Scratch
-from drltrade.market.state import COST_PARTS, Account, Bar
+from drltrade.market.state import Account, Bar
 from drltrade.market.terms import Plan
 
 Floats = NDArray[np.float64]
 
-COLUMNS = ("cash", "equity", "turnover", "ruined", "forgiven", *COST_PARTS)
-"""What a path tells of an account at each step."""
 
-BLOCKS = ("units", "fill_price", "exit_units", "exit_price")
-"""What it tells of each asset: `fill_price` is NaN where no order filled, `exit_price` 0 where
-nothing was closed."""
+class Column(IntEnum):
+    """What a path tells of an account at each step: rows of `columns`.
+
+    Members are constants under numba. Those from `commission` on are `COST_PARTS`.
+    """
+
+    cash = 0
+    equity = 1
+    turnover = 2
+    ruined = 3
+    forgiven = 4
+    commission = 5
+    fixed = 6
+    spread = 7
+    slippage = 8
+    impact = 9
+    liquidation = 10
+    borrow = 11
+    financing = 12
+    funding = 13
+    interest = 14
+
+
+class Block(IntEnum):
+    """What it tells of each asset: rows of `blocks`."""
+
+    units = 0
+    fill_price = 1
+    """NaN where no order filled."""
+    exit_units = 2
+    exit_price = 3
+    """0 where nothing was closed."""
+
+
+class Total(IntEnum):
+    """What `sweep_kernel` tells of each strategy: rows of `summary`."""
+
+    equity = 0
+    gains = 1
+    """Sum of its simple returns; with statistics, as the next."""
+    squares = 2
+
 
 VECTOR = 8
 """Compiled loops over many assets are fastest where their number is a multiple of this."""
-
-SUMMARY = ("equity", "return", "square")
-"""What `sweep_kernel` tells of each strategy: final equity; with statistics, the sums of its simple
-returns and of their squares."""
 
 
 @cache
@@ -47,9 +81,9 @@ def replay_kernel(plan: Plan) -> Any:
         tape: [T, 9 N + 1], see `tensors.Market.tape`.
         terms: [20, N], see `Terms.table`.
         targets, amounts: [T, N] weights (NaN: none), units to buy.
-        columns: [len(COLUMNS), T + 1] of zeros; in row 0 the cash and equity to start with. Written
+        columns: [len(Column), T + 1] of zeros; in row 0 the cash and equity to start with. Written
             from row 1 on.
-        blocks: [len(BLOCKS), T + 1, N] of zeros, likewise.
+        blocks: [len(Block), T + 1, N] of zeros, likewise.
         floor: equity at or below which the account is closed, money.
         room: see `make_room`.
 
@@ -72,22 +106,28 @@ def _writer(plan: Plan) -> Any:
 
     @compiler()
     def write(columns: Any, t: Any, done: Any, floor: Any) -> None:
-        columns[0, t], columns[1, t] = done.account.cash, done.equity
-        columns[2, t], columns[5, t] = done.turnover, done.commission
-        columns[7, t], columns[8, t] = done.spread, done.slippage
+        columns[Column.cash, t] = done.account.cash
+        columns[Column.equity, t] = done.equity
+        columns[Column.turnover, t] = done.turnover
+        columns[Column.commission, t] = done.commission
+        columns[Column.spread, t] = done.spread
+        columns[Column.slippage, t] = done.slippage
         if fees:
-            columns[6, t] = done.fixed
+            columns[Column.fixed, t] = done.fixed
         if impact:
-            columns[9, t] = done.impact
+            columns[Column.impact, t] = done.impact
         if margin:
-            columns[10, t] = done.liquidation
+            columns[Column.liquidation, t] = done.liquidation
         if holding:
-            columns[11, t], columns[12, t] = done.borrow, done.financing
-            columns[13, t], columns[14, t] = done.funding, done.interest
+            columns[Column.borrow, t] = done.borrow
+            columns[Column.financing, t] = done.financing
+            columns[Column.funding, t] = done.funding
+            columns[Column.interest, t] = done.interest
         if done.ruined:
-            columns[4, t] = done.forgiven
-            columns[3, t:] = 1.0
-            columns[:2, t + 1 :] = floor
+            columns[Column.forgiven, t] = done.forgiven
+            columns[Column.ruined, t:] = 1.0
+            columns[Column.cash, t + 1 :] = floor
+            columns[Column.equity, t + 1 :] = floor
 
     return write
 
@@ -101,19 +141,24 @@ def _replay_one(plan: Plan) -> Any:
         tape: Any, terms: Any, targets: Any, amounts: Any, columns: Any, blocks: Any, floor: Any,
         room: Any,
     ) -> int:  # fmt: skip
-        prices, account, closed = read(terms, 0), Account(columns[0, 0], 0.0, 0.0, 0.0, 0.0), 0
+        prices, account, closed = (
+            read(terms, 0),
+            Account(columns[Column.cash, 0], 0.0, 0.0, 0.0, 0.0),
+            0,
+        )
         for t in range(targets.shape[0]):
             bar = bar_at(tape[t])
             done = step(account, targets[t, 0], amounts[t, 0], bar, floor, prices)
             account = done.account
             write(columns, t + 1, done, floor)
-            blocks[0, t + 1, 0] = account.units
-            blocks[1, t + 1, 0] = bar.fill if done.traded != 0.0 else math.nan
+            blocks[Block.units, t + 1, 0] = account.units
+            blocks[Block.fill_price, t + 1, 0] = bar.fill if done.traded != 0.0 else math.nan
             if done.exit_units != 0.0:
                 closed += 1
-                blocks[2, t + 1, 0], blocks[3, t + 1, 0] = done.exit_units, done.exit_price
+                blocks[Block.exit_units, t + 1, 0] = done.exit_units
+                blocks[Block.exit_price, t + 1, 0] = done.exit_price
             if done.ruined:
-                blocks[1, t + 2 :] = math.nan
+                blocks[Block.fill_price, t + 2 :] = math.nan
                 break
         return closed
 
@@ -128,8 +173,8 @@ def _replay_many(plan: Plan) -> Any:
     @compiler()
     def record(blocks: Any, t: Any, units: Any, traded: Any, fill: Any) -> None:
         for i in range(units.size):
-            blocks[0, t, i] = units[i]
-            blocks[1, t, i] = fill[i] if traded[i] != 0.0 else math.nan
+            blocks[Block.units, t, i] = units[i]
+            blocks[Block.fill_price, t, i] = fill[i] if traded[i] != 0.0 else math.nan
 
     @kernel(plan)
     def replay(
@@ -138,7 +183,9 @@ def _replay_many(plan: Plan) -> Any:
     ) -> int:  # fmt: skip
         n, own = terms.shape[1], room.shape[0] - 4
         prices, at, closed = read(terms), scratch(room), 0
-        account = Account(columns[0, 0], room[own], room[own + 1], room[own + 2], room[own + 3])
+        account = Account(
+            columns[Column.cash, 0], room[own], room[own + 1], room[own + 2], room[own + 3]
+        )
         for t in range(targets.shape[0]):
             bar = bar_at(tape[t], n)
             done = step(account, targets[t], amounts[t], bar, floor, prices, at)
@@ -149,10 +196,10 @@ def _replay_many(plan: Plan) -> Any:
                 for i in range(n):
                     if at.exit_units[i] != 0.0:
                         closed += 1
-                        blocks[2, t + 1, i] = at.exit_units[i]
-                        blocks[3, t + 1, i] = at.exit_price[i]
+                        blocks[Block.exit_units, t + 1, i] = at.exit_units[i]
+                        blocks[Block.exit_price, t + 1, i] = at.exit_price[i]
             if done.ruined:
-                blocks[1, t + 2 :] = math.nan
+                blocks[Block.fill_price, t + 2 :] = math.nan
                 break
         return closed
 
@@ -178,7 +225,7 @@ def sweep_kernel(plan: Plan, statistics: bool = False) -> Any:
     Args:
         tape, terms, floor: see `replay_kernel`.
         targets: [T, S]; NaN holds.
-        summary: [len(SUMMARY), S] of zeros, written.
+        summary: [len(Total), S] of zeros, written.
         cash: what each account starts with.
         room: see `make_sweep_room`.
         statistics: whether the summary holds more than the equity; it costs a division a bar.
@@ -217,12 +264,12 @@ def sweep_kernel(plan: Plan, statistics: bool = False) -> Any:
         prices = read(terms, 0)
         for s in range(targets.shape[1]):
             room[0][s], room[1][s], room[2][s], room[3][s], room[4][s] = cash, 0.0, 0.0, 0.0, 0.0
-            summary[0, s] = cash
+            summary[Total.equity, s] = cash
         for t in range(targets.shape[0]):
             bar = bar_at(tape[t])
             carry_on(
-                targets[t], bar, prices, floor, room[0], summary[0], room[1], room[2], room[3],
-                room[4], summary[1], summary[2],
+                targets[t], bar, prices, floor, room[0], summary[Total.equity], room[1], room[2],
+                room[3], room[4], summary[Total.gains], summary[Total.squares],
             )  # fmt: skip
 
     return sweep

@@ -31,9 +31,9 @@ from drltrade.market.advance import BRIEF, advance_kernel, bound, play_kernel
 from drltrade.market.kernels import ACCOUNT_REPORT, ASSET_REPORT, report_size
 from drltrade.market.namespaces import NUMPY, SCALAR, torch_namespace
 from drltrade.market.paths import (
-    BLOCKS,
-    COLUMNS,
-    SUMMARY,
+    Block,
+    Column,
+    Total,
     replay_kernel,
     sweep_kernel,
 )
@@ -241,15 +241,15 @@ def check_other_forms(plan: Plan, arguments: tuple[Any, ...]) -> None:
 def replayed(plan: Plan, paths: Paths, terms: Terms, e: int) -> Trace:
     """A whole path by the compiled kernel; rows 1 .. T of what it writes."""
     _, steps, assets = paths.shape
-    columns = np.zeros((len(COLUMNS), steps + 1))
-    blocks = np.zeros((len(BLOCKS), steps + 1, assets))
+    columns = np.zeros((len(Column), steps + 1))
+    blocks = np.zeros((len(Block), steps + 1, assets))
     columns[:2, 0] = EQUITY
     closed = replay_kernel(plan)(
         np.ascontiguousarray(paths.tape[e]), terms.table(assets), paths.target[e].copy(),
         paths.amount[e].copy(), columns, blocks, FLOOR, whole.make_room(assets),
     )  # fmt: skip
-    found = dict(zip(COLUMNS, columns[:, 1:], strict=True))
-    found |= dict(zip(BLOCKS, blocks[:, 1:], strict=True))
+    found = {each.name: columns[each, 1:] for each in Column}
+    found |= {each.name: blocks[each, 1:] for each in Block}
     assert closed == (found["exit_units"] != 0.0).sum()
     return found
 
@@ -328,7 +328,7 @@ def test_a_sweep_sums_up_what_replays_tell(spikes):
     targets = np.random.default_rng(0).uniform(-1.5, 1.5, (60, 8))
     targets[np.random.default_rng(1).random((60, 8)) < 0.3] = np.nan
     targets[:, 0] = 0.2
-    summary = np.zeros((len(SUMMARY), 8))
+    summary = np.zeros((len(Total), 8))
     sweep_kernel(plan, statistics=True)(
         np.ascontiguousarray(paths.tape[0]), terms.table(1), targets, summary, EQUITY, FLOOR,
         whole.make_sweep_room(8),
@@ -339,8 +339,10 @@ def test_a_sweep_sums_up_what_replays_tell(spikes):
         path = replayed(plan, one, terms, 0)
         equity = np.concatenate(([EQUITY], path["equity"]))
         gains = equity[1:] / equity[:-1] - 1.0
-        expected = {"equity": equity[-1], "return": gains.sum(), "square": (gains**2).sum()}
-        np.testing.assert_allclose(summary[:, s], [expected[name] for name in SUMMARY], rtol=1e-9)
+        expected = {"equity": equity[-1], "gains": gains.sum(), "squares": (gains**2).sum()}
+        np.testing.assert_allclose(
+            summary[:, s], [expected[each.name] for each in Total], rtol=1e-9
+        )
         ruins += int(path["ruined"].any())
     assert (ruins > 0) == (spikes > 0)
 
@@ -383,3 +385,7 @@ def test_every_figure_is_compared():
     figures = {*OF_ASSET, "cash", "equity", "turnover", "ruined", "forgiven", *COST_PARTS}
     assert figures == {*Account._fields, *Step._fields} - {"account"}
     assert make_rule(SCALAR, Plan()) is not None
+
+
+def test_costs_of_a_path_are_all_of_the_parts():
+    assert tuple(each.name for each in Column)[Column.commission :] == COST_PARTS
