@@ -58,7 +58,8 @@ def well_under_way(folder):
 def test_an_interrupt_says_what_was_kept_and_exits_with_130(tmp_path, seeds):
     command = [sys.executable, "-m", "drltrade", "train", "--agent", "ppo", "--run", "r", *seeds,
                "--device", "cpu", "--set", "training.total_steps=50000000",
-               "--set", "training.evaluations=10000"]  # fmt: skip
+               "--set", "training.evaluations=10000",
+               "--set", "training.patience=10000"]  # fmt: skip
     training = subprocess.Popen(
         command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         start_new_session=True,
