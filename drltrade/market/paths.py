@@ -141,11 +141,8 @@ def _replay_one(plan: Plan) -> Any:
         tape: Any, terms: Any, targets: Any, amounts: Any, columns: Any, blocks: Any, floor: Any,
         room: Any,
     ) -> int:  # fmt: skip
-        prices, account, closed = (
-            read(terms, 0),
-            Account(columns[Column.cash, 0], 0.0, 0.0, 0.0, 0.0),
-            0,
-        )
+        prices, closed = read(terms, 0), 0
+        account = Account(columns[Column.cash, 0], 0.0, 0.0, 0.0, 0.0)
         for t in range(targets.shape[0]):
             bar = bar_at(tape[t])
             done = step(account, targets[t, 0], amounts[t, 0], bar, floor, prices)
